@@ -1,0 +1,52 @@
+"""The command `mldrl-lite`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mldrl_lite.experiments import report, run_course, store
+from mldrl_lite.messages import InputError
+from mldrl_lite.parameters import parse_scalar
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status: 0 done, 1 a notebook failed, 2 the input cannot be used."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except InputError as error:
+        print(f"mldrl-lite: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mldrl-lite", description="Run the notebooks of the course.")
+    commands = parser.add_subparsers(required=True)
+    course = commands.add_parser("course", help="run notebooks one after the other and show a table of the results")
+    course.add_argument("notebooks", nargs="+", type=Path)
+    course.add_argument("-o", "--out", type=Path, default=Path("runs"), help="folder for everything that is written")
+    course.add_argument("-p", nargs=2, action="append", default=[], dest="parameters", metavar=("NAME", "VALUE"))
+    course.set_defaults(command=_course)
+    keep = commands.add_parser("store", help="re-execute notebooks and store them with their outputs")
+    keep.add_argument("notebooks", nargs="+", type=Path)
+    keep.set_defaults(command=_store)
+    return parser
+
+
+def _course(options: argparse.Namespace) -> int:
+    parameters = {name: parse_scalar(value) for name, value in options.parameters}
+    runs = run_course(options.notebooks, options.out, parameters)
+    print(report(runs))
+    return 1 if any(run.status == "failed" for run in runs) else 0
+
+
+def _store(options: argparse.Namespace) -> int:
+    for notebook in options.notebooks:
+        print(notebook, flush=True)
+        store(notebook)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

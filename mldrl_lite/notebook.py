@@ -1,0 +1,59 @@
+"""What a page of the course needs: the figure style, calm messages, and one folder for its files."""
+
+import inspect
+import logging
+import sys
+import textwrap
+import warnings
+from pathlib import Path
+
+from mldrl_lite import figures
+
+_NOISE = ("GPU available", "TPU available", "HPU available", "LOCAL_RANK", "💡 Tip", "Using default `ModelCheckpoint`")
+
+
+def open_page(out_dir: str | Path) -> Path:
+    """Set the style of figures, calm Lightning's messages, and return the (new or old) folder `out_dir`.
+
+    Lightning's messages go to standard output, so that they do not look like errors; its hardware banner and its
+    advertisements are left out. So is the advice to use many loader workers, which notebook 01 shows to be wrong for
+    data in memory, and a deprecation inside Lightning that its users can do nothing about.
+    """
+    figures.use_style()
+    calm_lightning()
+    folder = Path(out_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def calm_lightning() -> None:
+    """Send Lightning's messages to standard output, without its banners and tips."""
+    logger = logging.getLogger("pytorch_lightning")
+    handler = _ToStandardOutput()
+    handler.addFilter(lambda record: not record.getMessage().startswith(_NOISE))
+    logger.handlers = [handler]
+    logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric.utilities.seed").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")
+
+
+class _ToStandardOutput(logging.Handler):
+    """Write to whatever `sys.stdout` is at the time: a notebook replaces it after this module was imported."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stdout)
+
+
+def show_source(thing: object) -> None:
+    """Display the source code of a class, a method or a function as it stands in the installed package."""
+    from IPython.display import display
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    source = textwrap.dedent(inspect.getsource(thing))
+    # Colours inside the tags, because a web page or a dark theme brings none, or its own.
+    block = "font-family: monospace; color: #222; background: #f7f9fb; padding: 0.6em 0.9em; line-height: 1.35"
+    html = highlight(source, PythonLexer(), HtmlFormatter(noclasses=True, prestyles=block, nobackground=True))
+    display({"text/html": html, "text/plain": source}, raw=True)

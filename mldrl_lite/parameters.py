@@ -1,0 +1,76 @@
+"""Read the parameters of a notebook from a command line, and check them before anything else runs."""
+
+import ast
+from collections.abc import Collection
+
+from mldrl_lite.messages import InputError, did_you_mean, listing
+
+Scalar = str | int | float | bool | None
+
+_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "True or False"}
+
+
+def require(
+    name: str,
+    value: Scalar,
+    kind: type,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    one_of: Collection[str] | None = None,
+    or_none: bool = False,
+) -> None:
+    """Stop with one sentence unless `value` is of type `kind` and within the limits.
+
+    An int passes as a float, because `papermill -p lr 1` sends an int; a bool never passes as a number.
+
+    Raises:
+        InputError: the sentence names the parameter, the value given and what is allowed.
+    """
+    if value is None and or_none:
+        return
+    fits = _has_type(value, kind)
+    fits = fits and (at_least is None or value >= at_least)
+    fits = fits and (above is None or value > above)
+    fits = fits and (at_most is None or value <= at_most)
+    fits = fits and (one_of is None or value in one_of)
+    if not fits:
+        allowed = _allowed(kind, at_least, above, at_most, one_of, or_none)
+        near = did_you_mean(value, one_of) if one_of else ""
+        raise InputError(f"Parameter {name} = {value!r} cannot be used: give {allowed}{near}.")
+
+
+def parse_scalar(text: str) -> Scalar:
+    """Return `1`, `1e-3`, `True` or `None` as what they mean in Python, and any other text as it stands."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return value if isinstance(value, Scalar) else text
+
+
+def _has_type(value: Scalar, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def _allowed(
+    kind: type,
+    at_least: float | None,
+    above: float | None,
+    at_most: float | None,
+    one_of: Collection[str] | None,
+    or_none: bool,
+) -> str:
+    if one_of:
+        words = listing(repr(option) for option in one_of)
+    else:
+        limits = [
+            f"{phrase} {limit:g}"
+            for phrase, limit in (("at least", at_least), ("above", above), ("at most", at_most))
+            if limit is not None
+        ]
+        words = " ".join([_TYPE_NAMES[kind], " and ".join(limits)]).strip()
+    return words + (", or None" if or_none else "")
