@@ -1,15 +1,26 @@
 """The checks that exercises call. A check looks at what the answer does, and never shows the solution."""
 
+import contextlib
+import io
 import math
+import os
+import random
+import re
+import warnings
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
 import torch
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.utilities.seed import isolate_rng
+from torch import nn
 
 from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.figures import COLOURS
 from mldrl_lite.model import MMDynamic
+from mldrl_lite.sources import Samples
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,111 @@ def check_trainer(answer: object, max_epochs: int) -> Feedback:
 # 01 DataModule
 
 
+def check_call_counts(answer: object, n_processes: int) -> Feedback:
+    """Check how often one fit calls `prepare_data` and `setup` on one machine with `n_processes` processes."""
+    if nudge := not_answered(answer, "two numbers"):
+        return nudge
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        return not_yet("give two numbers in parentheses: first for prepare_data, then for setup.")
+    if not all(type(count) is int for count in answer):
+        return not_yet("give two whole numbers: first for prepare_data, then for setup.")
+    counts = tuple(answer)
+    if counts == (1, n_processes):
+        return right("one process prepares the files; then each process sets up its own objects.")
+    nudges = {
+        (n_processes, 1): "the other way round? Think of which one puts objects on self, and of who needs them there.",
+        (n_processes, n_processes): f"would you want {n_processes} processes to download the same file at once?",
+        (1, 1): "no process can see the objects of another; how does each get its own?",
+    }
+    return not_yet(nudges.get(counts, "in the diary of the run with two processes, how often does each method appear?"))
+
+
+def check_fixed_split(answer: object, n_samples: int = 50) -> Feedback:
+    """Check a datamodule class, made as `answer(samples, batch_size)`, whose split is the same in every stage."""
+    if nudge := not_answered(answer, "a class"):
+        return nudge
+    if not isinstance(answer, type) or not issubclass(answer, LightningDataModule):
+        return not_yet("give the class itself, one that inherits from LeakyModule, and not an object of it.")
+    try:
+        with isolate_rng():
+            return _judge_split(answer, n_samples)
+    except Exception as error:
+        return not_yet(
+            f"a new module that was set up for one stage, and asked for the loaders of that stage, raised "
+            f"{type(error).__name__}: {error}. Note that a test may come first: in a session of its own, without a fit."
+        )
+
+
+def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback:
+    # The first feature of each sample is its number, so that the loaders tell who is where.
+    view = np.repeat(np.arange(n_samples, dtype=np.float32)[:, None], 2, axis=1)
+    samples = Samples((view,), np.arange(n_samples) % 2, ("numbers",), ("even", "odd"))
+    module, new_module = answer(samples, 8), answer(samples, 8)
+    train, val = _members(module, "fit", ("train", "val"), seed=1)
+    (test,) = _members(module, "test", ("test",), seed=2)
+    (test_anew,) = _members(new_module, "test", ("test",), seed=3)
+    train_anew, _ = _members(new_module, "fit", ("train", "val"), seed=4)
+    if leaked := len(set(train) & set(test)):
+        return not_yet(f"after fit and then test, {leaked} of {len(test)} test samples had been in train.")
+    if sorted(train + val + test) != list(range(n_samples)) or not (train and val and test):
+        return not_yet("taken over fit and test, each sample has to be in exactly one part, and no part may be empty.")
+    if test_anew != test or train_anew != train:
+        return not_yet(
+            "within one session it holds. But a module made anew, such as for tomorrow's test of today's model, "
+            "cuts differently; what does the cut still depend on?"
+        )
+    return right("each sample keeps its part: in every stage, and in every session.")
+
+
+def _members(module: LightningDataModule, stage: str, parts: tuple[str, ...], seed: int) -> list[list[int]]:
+    """Set a module up as if it were another moment of the run; return the sample numbers in each part, sorted."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    module.setup(stage)
+    loaders = [getattr(module, f"{part}_dataloader")() for part in parts]
+    return [sorted(int(number) for views, _ in loader for number in views[0][:, 0]) for loader in loaders]
+
+
+def check_scaling(answer: object) -> Feedback:
+    """Check a function of `view` (N, D) and `train` (positions) that scales by the training rows alone."""
+    if nudge := not_answered(answer, "a function"):
+        return nudge
+    if not callable(answer):
+        return not_yet(f"this is a {type(answer).__name__}; give the function itself, without calling it.")
+    draw = np.random.default_rng(0)
+    view, train = draw.normal(size=(30, 4)) * [1, 10, 100, 0.1] + 5, draw.permutation(30)[:20]
+    test = np.setdiff1d(np.arange(30), train)
+    spread = view.copy()
+    spread[test] = 3 * view[test] - 2 * view.mean(axis=0)
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scaled, other = (np.asarray(answer(v.copy(), train.copy()), dtype=float) for v in (view, spread))
+    except Exception as error:
+        return not_yet(f"called with an array of 30 rows and 20 positions, it raised {type(error).__name__}: {error}.")
+    if scaled.shape != view.shape or other.shape != view.shape:
+        return not_yet(f"30 rows of 4 features went in, and shape {scaled.shape} came out; return all rows, scaled.")
+    return _judge_scaling(spread, train, test, scaled, other)
+
+
+def _judge_scaling(spread: np.ndarray, train: np.ndarray, test: np.ndarray, *results: np.ndarray) -> Feedback:
+    scaled, other = results
+    if not np.allclose(scaled[train], other[train]):
+        return not_yet("when only test samples change, the scaled training samples change with them: that is the leak.")
+    if not (np.allclose(other[train].min(axis=0), 0) and np.allclose(other[train].max(axis=0), 1)):
+        return not_yet("in the training rows, the values of each single feature have to reach from 0 to 1.")
+    low, high = spread[train].min(axis=0), spread[train].max(axis=0)
+    wanted = (spread - low) / (high - low)
+    if np.allclose(other, wanted):
+        return right("the limits come from the training rows; other values may lie outside 0..1, as new samples do.")
+    if np.allclose(other, wanted.clip(0, 1)):
+        return not_yet("test values were cut off at 0 and 1; that hides how unusual these samples are.")
+    if np.allclose(other[test].min(axis=0), 0):
+        return not_yet("test rows have limits of their own here, so one value means two things; whose limits count?")
+    return not_yet("the training rows are right; the other rows need the very same formula, with the same limits.")
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # 02 Model
 
@@ -149,8 +265,170 @@ def _validation_losses(model: MMDynamic, datamodule: TCPDataModule) -> list[torc
 # 03 Callbacks
 
 
+def check_early_stopping(answer: object, min_delta: float, patience: int) -> Feedback:
+    """Check an `EarlyStopping` that watches `ptl/val_accuracy`."""
+    if nudge := not_answered(answer, "an EarlyStopping"):
+        return nudge
+    if not isinstance(answer, EarlyStopping):
+        return not_yet(f"{_what(answer)}; give the object that EarlyStopping(...) returns.")
+    if answer.monitor != "ptl/val_accuracy":
+        return not_yet(f"it watches {answer.monitor!r}; which name does the model log its accuracy under?")
+    if answer.mode != "max":
+        return not_yet("it takes a lower accuracy for a better one, and would stop while the model still improves.")
+    if answer.patience != patience:
+        return not_yet(f"it waits for {answer.patience} validations; the exercise says {patience}.")
+    if not math.isclose(abs(answer.min_delta), min_delta):
+        return not_yet(f"an improvement counts from {abs(answer.min_delta):g} on; the exercise says {min_delta:g}.")
+    return right(f"it stops after {patience} validations in a row that are not better by more than {min_delta:g}.")
+
+
+def check_best_two(answer: object) -> Feedback:
+    """Check a `ModelCheckpoint` that keeps the two most accurate epochs under names without a folder."""
+    if nudge := not_answered(answer, "a ModelCheckpoint"):
+        return nudge
+    if not isinstance(answer, ModelCheckpoint):
+        return not_yet(f"{_what(answer)}; give the object that ModelCheckpoint(...) returns.")
+    if answer.monitor is None:
+        return not_yet("it has no monitor, so its best is the latest; which value decides?")
+    if answer.monitor != "ptl/val_accuracy":
+        return not_yet(f"it watches {answer.monitor!r}; which name does the model log its accuracy under?")
+    if answer.mode != "max":
+        return not_yet("it keeps the epochs with the lowest accuracy; is lower better here?")
+    if answer.save_top_k != 2:
+        return not_yet(f"it was told to keep {answer.save_top_k} files (-1 means all of them); the exercise says two.")
+    return _check_file_name(answer)
+
+
+def _check_file_name(answer: ModelCheckpoint) -> Feedback:
+    logged = {"epoch": 7, "step": 80, "ptl/val_loss": 0.4321, "ptl/val_accuracy": 0.8765}
+    metrics = {name: torch.tensor(value) for name, value in logged.items()}
+    try:
+        path = answer.format_checkpoint_name(metrics)  # adds the names that it does not know to `metrics`
+    except Exception as error:  # whatever the template did wrong is feedback
+        return not_yet(f"the file name cannot be made: {type(error).__name__}: {error}")
+    name = os.path.relpath(path, answer.dirpath) if answer.dirpath else path
+    if unknown := sorted(set(metrics) - set(logged)):
+        return not_yet(f"nobody logs {unknown[0]!r}, so the file name says {name!r}.")
+    if os.sep in name:
+        return not_yet(f"the file would be {name!r}: a folder and a file. Where does the slash come from?")
+    if "7" not in name.replace("0.8765", "").replace("0.87", "") or not re.search(r"0\.88(?!\d)", name):
+        return not_yet(f"epoch 7 with an accuracy of 0.8765 would be {name!r}; does it tell both, with two decimals?")
+    return right(f"epoch 7 with an accuracy of 0.8765 would be {name!r}.")
+
+
+def check_loss_history(answer: object) -> Feedback:
+    """Check a callback class that keeps the validation loss of each epoch in `losses`, by training with it twice."""
+    if nudge := not_answered(answer, "a class"):
+        return nudge
+    if isinstance(answer, Callback):
+        return not_yet("this is an object; give its class, so that every run can have an object of its own.")
+    if not (isinstance(answer, type) and issubclass(answer, Callback)):
+        return not_yet(f"{_what(answer)}; give a class that is derived from Callback.")
+    try:
+        first, second = _losses_seen_by(answer), _losses_seen_by(answer)
+    except Exception as error:  # whatever the answer did wrong is feedback
+        return not_yet(f"a run with it ends in {type(error).__name__}: {error}")
+    if first == second == _KNOWN_LOSSES:
+        return right("one loss for each epoch, and none of the sanity check.")
+    return _explain_losses(first, second)
+
+
+def _explain_losses(first: list[float] | str, second: list[float] | str) -> Feedback:
+    if isinstance(first, str):
+        return not_yet(first)
+    if not first:
+        return not_yet("the list stays empty; is the name of your method a hook of Callback?")
+    if len(first) == len(_KNOWN_LOSSES) + 1:
+        return not_yet("one loss too many for three epochs; what does the Trainer run before it trains?")
+    if first == _KNOWN_LOSSES:
+        return not_yet("a second run, with a new object, starts with the losses of the first; where is the list made?")
+    return not_yet(f"three epochs with validation losses of {_KNOWN_LOSSES} left {first} in the list.")
+
+
+def _losses_seen_by(callback_class: type[Callback]) -> list[float] | str:
+    callback = callback_class()
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), isolate_rng():
+        warnings.simplefilter("ignore")
+        trainer = Trainer(
+            accelerator="cpu",
+            devices=1,
+            max_epochs=len(_KNOWN_LOSSES),
+            callbacks=[callback],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(_ThreeEpochs(), [torch.zeros(1)], [torch.zeros(1)])
+    if not isinstance(losses := getattr(callback, "losses", None), list):
+        return "after a run, the object has no list named losses."
+    return [round(float(loss), 4) for loss in losses]
+
+
+_KNOWN_LOSSES = [0.75, 0.5, 0.25]
+
+
+class _ThreeEpochs(LightningModule):
+    """A model whose validation losses are `_KNOWN_LOSSES`, and 1.0 in the sanity check."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        return self.weight.sum()
+
+    def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        self.log("ptl/val_loss", 1.0 if self.trainer.sanity_checking else _KNOWN_LOSSES[self.current_epoch])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def _what(answer: object) -> str:
+    return f"this is the class {answer.__name__}" if isinstance(answer, type) else f"this is a {type(answer).__name__}"
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # 05 Hyperparameters and checkpoints
+
+
+def check_remembers(answer: object) -> Feedback:
+    """Check a module class that saves `width` and `dropout` as hyperparameters, and not `loss_fx`."""
+    if nudge := not_answered(answer, "a class"):
+        return nudge
+    if not (isinstance(answer, type) and issubclass(answer, LightningModule)):
+        return not_yet("give the class itself, and let it inherit from LightningModule.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            saved = dict(answer(nn.MSELoss(), 8, dropout=0.37).hparams)
+    except Exception as error:
+        return not_yet(f"{answer.__name__}(loss, 8, dropout=0.37) stops with {type(error).__name__}: {error}")
+    if "loss_fx" in saved:
+        return not_yet("the loss is among the hyperparameters; its type would be refused on loading.")
+    if missing := [name for name in ("width", "dropout") if name not in saved]:
+        return not_yet(f"{missing[0]} is not among the hyperparameters; on loading, its value would be lost.")
+    if saved != {"width": 8, "dropout": 0.37}:
+        return not_yet("the hyperparameters are not the values that __init__ was called with.")
+    return right("width and dropout are saved, the loss is left out.")
+
+
+def check_keeper(answer: object) -> Feedback:
+    """Check a ModelCheckpoint that keeps the three checkpoints of highest validation accuracy."""
+    if nudge := not_answered(answer, "a ModelCheckpoint"):
+        return nudge
+    if not isinstance(answer, ModelCheckpoint):
+        return not_yet(f"this is a {type(answer).__name__}; give the object that ModelCheckpoint(...) returns.")
+    if answer.monitor is None:
+        return not_yet("it monitors nothing, so the latest checkpoint would count as the best.")
+    if answer.monitor != "ptl/val_accuracy":
+        return not_yet(f"it monitors {answer.monitor!r}; which name does the model log the accuracy under?")
+    if answer.mode != "max":
+        return not_yet("it would keep the smallest accuracies; is a small accuracy a good one?")
+    if answer.save_top_k != 3:
+        return not_yet(f"it keeps save_top_k={answer.save_top_k}; the exercise asks for three.")
+    return right("it keeps the three checkpoints of highest validation accuracy.")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

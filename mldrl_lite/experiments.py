@@ -69,7 +69,7 @@ def run_notebook(notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar]
             config=_KERNEL_CONFIG,
         )
     except PapermillExecutionError as failure:
-        error = f"cell {failure.cell_index}: {failure.ename}: {failure.evalue}"
+        error = f"cell In [{failure.exec_count}]: {failure.ename}: {failure.evalue}"
     except DeadKernelError as failure:
         error = f"the kernel died: {failure}"
     seconds = time.perf_counter() - start

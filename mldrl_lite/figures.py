@@ -184,7 +184,7 @@ def hook_timeline(calls: pd.DataFrame) -> Figure:
     figure = plt.figure(figsize=(8.5, 0.19 * len(rows) + 1.3))
     axes = figure.add_subplot()
     _stage_bands(axes, calls["stage"])
-    _epoch_brackets(axes, calls)
+    top = -1.9 if _epoch_brackets(axes, calls) else -0.6
     # A callback's call and the module's of the same hook follow each other: one dot below the other would hide it.
     shift = {"datamodule": 0.0, "module": 0.14, "callback": -0.14}
     heights = calls["hook"].map(rows) + calls["owner"].map(shift)
@@ -193,8 +193,9 @@ def hook_timeline(calls: pd.DataFrame) -> Figure:
     for owner in calls["owner"].unique():
         mine = calls["owner"] == owner
         axes.scatter(calls.index[mine], heights[mine], s=15, color=OWNER_COLOURS[owner], label=owner)
-    axes.set(xlabel="calls, in order", yticks=list(rows.values()), ylim=(len(rows) - 0.4, -1.9))
+    axes.set(xlabel="calls, in order", yticks=list(rows.values()), ylim=(len(rows) - 0.4, top))
     axes.set_yticklabels(rows, fontsize=8, family="monospace")
+    axes.grid(axis="x", visible=False)
     # Rows are in the order of their first call, so the lower left corner is always empty.
     axes.legend(loc="lower left", labelcolor="linecolor", handletextpad=0)
     return figure
@@ -212,19 +213,22 @@ def _last_inside(calls: pd.DataFrame) -> list[int]:
     return ends
 
 
-def _epoch_brackets(axes: Axes, calls: pd.DataFrame) -> None:
-    for epoch, group in calls[calls["hook"].isin(["on_train_epoch_start", "on_train_epoch_end"])].groupby("epoch"):
-        if group["hook"].nunique() == 2:
-            start, end = group.index.min(), group.index.max()
-            axes.plot([start, start, end, end], [-0.7, -1.0, -1.0, -0.7], color=COLOURS["grey"], linewidth=1)
-            label = f"epoch {epoch}"
-            axes.text((start + end) / 2, -1.1, label, ha="center", va="bottom", fontsize=8, color=COLOURS["grey"])
+def _epoch_brackets(axes: Axes, calls: pd.DataFrame) -> int:
+    """Draw a bracket over each epoch that is there from start to end; return how many."""
+    limits = calls[calls["hook"].isin(["on_train_epoch_start", "on_train_epoch_end"])]
+    whole = [(epoch, rows.index) for epoch, rows in limits.groupby("epoch") if rows["hook"].nunique() == 2]
+    for epoch, index in whole:
+        start, end = index.min(), index.max()
+        axes.plot([start, start, end, end], [-0.7, -1.0, -1.0, -0.7], color=COLOURS["grey"], linewidth=1)
+        place = {"ha": "center", "va": "bottom", "fontsize": 8}
+        axes.text((start + end) / 2, -1.1, f"epoch {epoch}", color=COLOURS["grey"], **place)
+    return len(whole)
 
 
 def _stage_bands(axes: Axes, stages: pd.Series) -> None:
     starts = np.flatnonzero(stages != stages.shift())
-    for i, (start, end) in enumerate(zip(starts, [*starts[1:], len(stages)], strict=True)):
-        first, last = stages.index[start] - 0.5, stages.index[end - 1] + 0.5
+    edges = [*(stages.index[starts] - 0.5), stages.index[-1] + 0.5]
+    for i, (start, first, last) in enumerate(zip(starts, edges, edges[1:], strict=False)):
         axes.axvspan(first, last, color=COLOURS["grey"], alpha=0.12 if i % 2 else 0.03, linewidth=0)
         if last - first < 0.03 * (stages.index[-1] - stages.index[0]):
             continue  # too narrow for its name

@@ -95,17 +95,19 @@ class MMDynamic(LightningModule):
         return Output(self.MMClasifier(torch.cat(weighted, dim=1)), gates, view_logits, confidences)
 
     def loss_terms(self, output: Output, labels: Tensor) -> dict[str, Tensor]:
-        """Return the four terms of the loss, each a scalar averaged over the batch and summed over the views.
+        """Return the four terms of the loss: means over the batch, summed over the views.
 
-        `fusion`: cross-entropy of the fused scores. `gate`: mean gate, so that few features stay open. `confidence`:
-        squared distance of each view's confidence from its true class probability. `view`: cross-entropy of each view.
+        `fusion`: cross-entropy of the fused scores.
+        `gate`: the mean gate; it is small when few features stay open.
+        `confidence`: squared distance of each confidence from the true class probability.
+        `view`: cross-entropy of each view's own scores.
         """
         true_class = labels.unsqueeze(1)
         tcp = [view.softmax(dim=1).gather(1, true_class) for view in output.view_logits]
         return {
             "fusion": self.criterion(output.logit, labels).mean(),
             "gate": sum(gate.mean() for gate in output.gates),
-            "confidence": sum(F.mse_loss(c, t) for c, t in zip(output.confidences, tcp, strict=True)),
+            "confidence": sum(map(F.mse_loss, output.confidences, tcp)),
             "view": sum(self.criterion(view, labels).mean() for view in output.view_logits),
         }
 

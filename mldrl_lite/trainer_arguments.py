@@ -28,12 +28,13 @@ from mldrl_lite.messages import InputError, did_you_mean, listing
 GROUPS = {
     "how long": "max_epochs min_epochs max_steps min_steps max_time",
     "hardware": "accelerator devices num_nodes strategy plugins sync_batchnorm use_distributed_sampler",
-    "how much data": "limit_train_batches limit_val_batches limit_test_batches limit_predict_batches overfit_batches "
-    "reload_dataloaders_every_n_epochs",
-    "validation and logging": "val_check_interval check_val_every_n_epoch num_sanity_val_steps logger log_every_n_steps "
-    "enable_autolog_hparams enable_progress_bar enable_model_summary",
+    "how much data": """limit_train_batches limit_val_batches limit_test_batches limit_predict_batches
+        overfit_batches reload_dataloaders_every_n_epochs""",
+    "validation and logging": """val_check_interval check_val_every_n_epoch num_sanity_val_steps
+        logger log_every_n_steps enable_autolog_hparams enable_progress_bar enable_model_summary""",
     "checkpoints and callbacks": "callbacks enable_checkpointing default_root_dir model_registry",
-    "numbers and gradients": "precision accumulate_grad_batches gradient_clip_val gradient_clip_algorithm inference_mode",
+    "numbers and gradients": """precision accumulate_grad_batches gradient_clip_val gradient_clip_algorithm
+        inference_mode""",
     "debugging": "fast_dev_run detect_anomaly profiler barebones",
     "reproducibility": "deterministic benchmark",
 }
@@ -133,7 +134,7 @@ REMOVED = {
     "auto_select_gpus": Removed(
         "Trainer(auto_select_gpus=True)",
         "Trainer(devices='auto')",
-        "devices='auto' takes all there are; find_usable_cuda_devices(n) of pytorch_lightning.accelerators picks n free GPUs",
+        "devices='auto' takes all; find_usable_cuda_devices(n) of pytorch_lightning.accelerators picks n free GPUs",
     ),
     "distributed_backend": Removed(
         "Trainer(distributed_backend='ddp')",
@@ -222,7 +223,7 @@ REMOVED = {
         "call Tuner(trainer).scale_batch_size(model) before fit (from pytorch_lightning.tuner import Tuner)",
     ),
     "amp_backend": Removed(
-        "Trainer(amp_backend='native')",
+        "Trainer(amp_backend='apex')",
         "Trainer(precision='16-mixed')",
         "Apex is gone: precision alone says what to compute in, with PyTorch's own mixed precision",
     ),
@@ -257,7 +258,7 @@ REMOVED = {
         "it is an attribute of the model: set self.automatic_optimization = False in its __init__",
     ),
     "enable_pl_optimizer": Removed(
-        "Trainer(enable_pl_optimizer=True)", "Trainer()", "self.optimizers() always returns wrapped optimizers"
+        "Trainer(enable_pl_optimizer=False)", "Trainer()", "self.optimizers() always returns wrapped optimizers"
     ),
 }
 """The arguments that some Trainer between 1.0 and 1.9 had and today's has not."""
@@ -439,7 +440,6 @@ class _Draft:
         self._take_positional(call.args)
         for keyword in call.keywords:
             self._take(keyword.arg, keyword.value)
-        self._named_hardware = bool(self.arguments.keys() & _HARDWARE) or bool(self.unpacked)
 
     def _take_positional(self, values: list[ast.expr]) -> None:
         if not values:
@@ -513,13 +513,10 @@ class _Draft:
 
     def note_silent_changes(self) -> None:
         """Note what the same words do differently today."""
-        if not self._named_hardware:
+        if not self.unpacked and not self.arguments.keys() & {"accelerator", "devices"}:
             self.notes.append(
-                "No device is named: 1.x took the CPU, today's Trainer takes every GPU it finds; accelerator='cpu' stays."
+                "No device is named: 1.x took the CPU, today's Trainer takes any GPU it finds unless accelerator='cpu'."
             )
-
-
-_HARDWARE = {"accelerator", "devices", "gpus", "tpu_cores", "ipus", "num_processes", "distributed_backend"}
 
 
 # Small questions about expressions.
@@ -575,15 +572,9 @@ def _each_case(node: ast.expr, change: Callable[[ast.expr], ast.expr]) -> ast.ex
 
 # The rules. Each is given the draft, the name of the argument that it has just taken out of it, and the value.
 
+_VARIABLE = (ast.Name, ast.Attribute, ast.Subscript)
 _NOTHING = "left out, as it asked for nothing"
 _Rule = Callable[[_Draft, str, ast.expr], None]
-
-
-def _renamed(new: str) -> _Rule:
-    def rule(draft: _Draft, name: str, value: ast.expr) -> None:
-        draft.put(new, value, name, value, REMOVED[name].note)
-
-    return rule
 
 
 def _moved(*off: object) -> _Rule:
@@ -632,14 +623,14 @@ def _accelerator(draft: _Draft, name: str, value: ast.expr) -> None:
         _accelerator_today(draft, name, value, cases)
     elif strategies == cases:
         _strategy(draft, name, value)
-        if any(_is(case, "ddp_cpu") for case in cases):
+        if all(_is(case, "ddp_cpu") for case in cases):
             draft.set("accelerator", ast.Constant("cpu"), name)
     else:
         raise InputError(f"{name}={ast.unparse(value)} mixes strategies and kinds of device: split it in two.")
 
 
 def _accelerator_today(draft: _Draft, name: str, value: ast.expr, cases: list[ast.expr]) -> None:
-    known = ["auto", "gpu", *AcceleratorRegistry.available_accelerators()]
+    known = ["auto", "gpu", *sorted(AcceleratorRegistry.available_accelerators())]
     for text in (_literal(case) for case in cases if _literal(case) is not _Unknown):
         if text not in known:
             why = f"Lightning knows {listing(known)}{did_you_mean(text, known)}"
@@ -650,15 +641,19 @@ def _accelerator_today(draft: _Draft, name: str, value: ast.expr, cases: list[as
         draft.put("accelerator", today, name, value)
     else:
         draft.arguments[name] = value
-    if any(isinstance(case, ast.Name | ast.Attribute | ast.Subscript) for case in cases):
-        draft.note(name, value, "kept; should it hold the name of a strategy, such as 'ddp', give it as strategy")
+    _note_variable(draft, name, value)
+
+
+def _note_variable(draft: _Draft, name: str, value: ast.expr) -> None:
+    if any(isinstance(case, _VARIABLE) for case in _cases(value)):
+        draft.note(name, value, "kept; should it hold a strategy, such as 'ddp', give it as strategy")
 
 
 def _names_strategy(case: ast.expr) -> bool:
     if _is_text(case):
         return _literal(case).lower() in [*REMOVED_STRATEGIES, *StrategyRegistry.available_strategies()]
     name = _last_name(case.func) if isinstance(case, ast.Call) else ""
-    return name.endswith("Strategy") or name in _STRATEGY_CLASSES or any(part in name for part in _REMOVED_CLASSES)
+    return name.endswith("Strategy") or name in _STRATEGY_CLASSES or bool(_REMOVED_CLASSES.search(name))
 
 
 _STRATEGY_CLASSES = {
@@ -667,18 +662,7 @@ _STRATEGY_CLASSES = {
     "DDPSpawnStrategy": ("DDPStrategy", {"start_method": "spawn"}),
     "DeepSpeedPlugin": ("DeepSpeedStrategy", {}),
 }
-_REMOVED_CLASSES = (
-    "Sharded",
-    "Native",
-    "Horovod",
-    "Bagua",
-    "DataParallel",
-    "DDP2",
-    "Hivemind",
-    "ColossalAI",
-    "HPU",
-    "IPU",
-)
+_REMOVED_CLASSES = re.compile("Sharded|Native|Apex|Horovod|Bagua|DataParallel|DDP2|Hivemind|ColossalAI|HPU|IPU")
 
 
 def _plugins(draft: _Draft, name: str, value: ast.expr) -> None:
@@ -687,6 +671,7 @@ def _plugins(draft: _Draft, name: str, value: ast.expr) -> None:
     strategies = [item for item in items if any(_names_strategy(case) for case in _cases(item))]
     if not strategies:
         draft.arguments[name] = value
+        _note_variable(draft, name, value)
         return
     draft.arguments.pop("strategy", None)  # of the two, 1.x followed the plugin
     _strategy(draft, name, strategies[0])
@@ -718,7 +703,7 @@ def _strategy_today(draft: _Draft, case: ast.expr, whys: list[str]) -> ast.expr:
     if not isinstance(case, ast.Call):
         return case
     old = _last_name(case.func)
-    if any(part in old for part in _REMOVED_CLASSES):
+    if _REMOVED_CLASSES.search(old):
         raise InputError(f"{old} cannot be translated: it is gone, and nothing takes its arguments as they are.")
     if old not in _STRATEGY_CLASSES:
         return case
@@ -772,12 +757,11 @@ def _hardware(value: ast.expr) -> tuple[ast.expr, ast.expr]:
         return ast.Constant("gpu"), value
     literal = _literal(value)
     if literal is _Unknown:
-        return ast.IfExp(value, ast.Constant("gpu"), ast.Constant("cpu")), ast.BoolOp(
-            ast.Or(), [value, ast.Constant(1)]
-        )
+        kind = ast.IfExp(value, ast.Constant("gpu"), ast.Constant("cpu"))
+        return kind, ast.BoolOp(ast.Or(), [value, ast.Constant(1)])
     if isinstance(literal, str) and literal.strip().isdigit():
         raise InputError(
-            f"gpus={literal!r} was GPU number {literal} before 1.5, then a count: write gpus=[{literal}] or gpus={literal}."
+            f"gpus={literal!r} was a GPU's number before 1.5, then a count: write gpus=[{literal}] or gpus={literal}."
         )
     if type(literal) not in (int, str) or not re.fullmatch(r"-1|[1-9]\d*|\d+(\s*,\s*\d+)*\s*,?", str(literal).strip()):
         raise InputError(f"gpus={literal!r} means nothing: give a count, a list of GPU numbers, or -1 for all.")
@@ -790,7 +774,7 @@ def _either(test: ast.expr, yes: ast.expr, no: ast.expr) -> ast.expr:
 
 def _hardware_remark(draft: _Draft, value: ast.expr) -> str:
     if any(_literal(case) is _Unknown and not isinstance(case, ast.List) for case in _cases(value)):
-        return f"; {ast.unparse(value)} is unknown here, and 0 or None has to become the CPU"
+        return "; its value is unknown here, and 0 or None has to become the CPU"
     literal = _literal(value)
     several = literal in (-1, "-1") or (isinstance(literal, int) and literal > 1) or len(str(literal).split(",")) > 1
     if several and "strategy" not in draft.arguments and "plugins" not in draft.arguments:
@@ -877,7 +861,7 @@ def _callback(new: str, argument: str, *off: object) -> _Rule:
 
 def _progress_bar_refresh_rate(draft: _Draft, name: str, value: ast.expr) -> None:
     if _is(value, 0):
-        draft.put("enable_progress_bar", ast.Constant(False), name, value, REMOVED[name].note)
+        draft.put("enable_progress_bar", ast.Constant(False), name, value)
         draft.arguments.pop("process_position", None)  # of a bar that is not there
     else:
         _callback("TQDMProgressBar", "refresh_rate")(draft, name, value)
@@ -895,7 +879,8 @@ def _weights_summary(draft: _Draft, name: str, value: ast.expr) -> None:
             else ast.Constant(not _is(case, None))
         ),
     )
-    draft.put("enable_model_summary", shown, name, value, "'full' is the callback ModelSummary(max_depth=-1)")
+    known = _is(value, None, "top")
+    draft.put("enable_model_summary", shown, name, value, "" if known else REMOVED[name].note)
 
 
 def _stochastic_weight_avg(draft: _Draft, name: str, value: ast.expr) -> None:
@@ -931,7 +916,7 @@ def _accumulate(draft: _Draft, name: str, value: ast.expr) -> None:
 
 def _max_steps(draft: _Draft, name: str, value: ast.expr) -> None:
     _values({None: -1})(draft, name, value)
-    if any(isinstance(case, ast.Name | ast.Attribute | ast.Subscript) for case in _cases(value)):
+    if any(isinstance(case, _VARIABLE) for case in _cases(value)):
         draft.note(name, value, "kept; should it be None, give -1, because today None is refused")
 
 
@@ -965,7 +950,7 @@ _RULES: dict[str, _Rule] = {
     "accumulate_grad_batches": _accumulate,
     "reload_dataloaders_every_n_epochs": _values({None: 0}),
     "reload_dataloaders_every_epoch": _reload_every_epoch,
-    "replace_sampler_ddp": _renamed("use_distributed_sampler"),
+    "replace_sampler_ddp": _flag("use_distributed_sampler"),
     "terminate_on_nan": _flag("detect_anomaly"),
     "checkpoint_callback": _checkpoint_callback,
     "early_stop_callback": _early_stop_callback,
@@ -987,5 +972,5 @@ _RULES: dict[str, _Rule] = {
     "flush_logs_every_n_steps": _moved(None),
     "truncated_bptt_steps": _moved(None, 0),
     "automatic_optimization": _moved(True, None),
-    "enable_pl_optimizer": _moved(True, False, None),
+    "enable_pl_optimizer": _moved(True, None),
 }

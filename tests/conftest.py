@@ -1,0 +1,49 @@
+"""What the tests share: the course's folders, the real data where it is at hand, and a Trainer that writes nothing."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytorch_lightning import Trainer
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def _rosmap() -> Path | None:
+    given = os.environ.get("MLDRL_LITE_DATA")
+    places = [Path(given)] if given else [ROOT.parent / "shared" / "data"]
+    return next((place for place in places if (place / "ROSMAP" / "labels_tr.csv").is_file()), None)
+
+
+@pytest.fixture(scope="session")
+def rosmap() -> Path:
+    """The folder that holds ROSMAP/."""
+    folder = _rosmap()
+    if folder is None:
+        pytest.skip("ROSMAP is not here: set MLDRL_LITE_DATA to the folder that holds ROSMAP/")
+    return folder.resolve()
+
+
+@pytest.fixture(autouse=True)
+def _no_data_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLDRL_LITE_DATA", raising=False)
+
+
+@pytest.fixture
+def quiet_trainer(tmp_path: Path) -> Callable[..., Trainer]:
+    """Make a Trainer on the CPU that shows and writes nothing unless told to."""
+
+    def make(**arguments: object) -> Trainer:
+        quiet = {
+            "accelerator": "cpu",
+            "logger": False,
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "default_root_dir": tmp_path,
+        }
+        return Trainer(**{**quiet, **arguments})
+
+    return make

@@ -1,0 +1,94 @@
+"""Running notebooks from the command line: what ran, what failed and why, and nothing lost."""
+
+import base64
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell, new_notebook
+
+from mldrl_lite.__main__ import main
+from mldrl_lite.experiments import declared_parameters, run_notebook, store
+from mldrl_lite.messages import InputError
+
+PIXEL = base64.b64encode(b"\x89PNG pretended").decode()
+SHOW = f"""from IPython.display import display
+from mldrl_lite.results import show_result
+show_result(f"n is {{n}}", {{"n": n}})
+display({{"image/png": "{PIXEL}"}}, raw=True)"""
+
+
+def make(path: Path, *cells: str, parameters: str = "n = 1") -> Path:
+    first = new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    node = new_notebook(cells=[first, *map(new_code_cell, cells)])
+    node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(node, path)
+    return path
+
+
+def test_course_shows_a_table_and_keeps_results_and_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    notebook = make(tmp_path / "a.ipynb", SHOW)
+    assert main(["course", str(notebook), "-o", str(tmp_path / "runs"), "-p", "n", "5"]) == 0
+    table = capsys.readouterr().out
+    assert table.splitlines()[0].split() == ["notebook", "status", "seconds", "result", "pictures"]
+    assert "n is 5" in table
+    assert (tmp_path / "runs" / "a.ipynb").is_file()
+    assert (tmp_path / "runs" / "a" / "pictures" / "1.png").read_bytes() == base64.b64decode(PIXEL)
+
+
+def test_a_failure_names_the_cell_and_the_error_and_the_others_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    bad = make(tmp_path / "bad.ipynb", "x = 1", "1 / 0", "raise SystemError")
+    good = make(tmp_path / "good.ipynb", SHOW)
+    assert main(["course", str(bad), str(good), "-o", str(tmp_path / "runs")]) == 1
+    printed = capsys.readouterr().out
+    assert "bad failed: cell In [3]: ZeroDivisionError: division by zero" in printed
+    assert "n is 1" in printed
+
+
+def test_a_dead_kernel_is_a_failure_like_another(tmp_path: Path):
+    run = run_notebook(make(tmp_path / "a.ipynb", "import os; os._exit(1)"), tmp_path / "runs", {})
+    assert run.status == "failed"
+    assert "kernel" in run.error.lower()
+
+
+def test_parameters_go_to_the_notebooks_that_take_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    takes = make(tmp_path / "takes.ipynb", SHOW)
+    other = make(tmp_path / "other.ipynb", parameters="m = 1")
+    assert main(["course", str(takes), str(other), "-o", str(tmp_path / "runs"), "-p", "n", "7"]) == 0
+    printed = capsys.readouterr().out
+    assert "n is 7" in printed
+    assert "other skipped: takes no n" in printed
+
+
+def test_a_parameter_that_no_notebook_takes_is_refused_before_anything_runs(tmp_path: Path, capsys):
+    notebook = make(tmp_path / "a.ipynb", parameters="max_epochs = 1")
+    assert main(["course", str(notebook), "-o", str(tmp_path / "runs"), "-p", "max_epoch", "7"]) == 2
+    assert "No notebook takes max_epoch (did you mean 'max_epochs'?): give max_epochs." in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_missing_notebook_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match=r"No notebook .*none.ipynb"):
+        declared_parameters(tmp_path / "none.ipynb")
+
+
+def test_storing_twice_changes_nothing_and_leaves_nothing(tmp_path: Path):
+    noisy = "from tqdm.auto import tqdm\nfor _ in tqdm(range(3)):\n    print('line')\nopen('left.txt', 'w').close()"
+    notebook = make(tmp_path / "a.ipynb", noisy)
+    store(notebook)
+    first = notebook.read_bytes()
+    store(notebook)
+    assert notebook.read_bytes() == first
+    assert [path.name for path in tmp_path.iterdir()] == ["a.ipynb"]
+    [output] = nbformat.read(notebook, as_version=4).cells[1].outputs
+    assert output.text == "line\nline\nline\n"
+
+
+def test_a_notebook_that_fails_is_not_stored(tmp_path: Path):
+    notebook = make(tmp_path / "a.ipynb", "1 / 0")
+    before = notebook.read_bytes()
+    with pytest.raises(CellExecutionError):
+        store(notebook)
+    assert notebook.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.ipynb"]

@@ -1,0 +1,93 @@
+"""Figures show what they are given."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from torch.utils.tensorboard import SummaryWriter
+
+from mldrl_lite import figures
+from mldrl_lite.messages import InputError
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def log_dir(tmp_path: Path) -> Path:
+    with SummaryWriter(tmp_path / "log") as writer:
+        for step in range(5):
+            writer.add_scalar("ptl/val_loss", 1 / (step + 1), 10 * step)
+    return tmp_path / "log"
+
+
+def test_scalars_are_read_from_event_files(log_dir: Path):
+    scalars = figures.read_scalars(log_dir)
+    assert scalars["tag"].unique().tolist() == ["ptl/val_loss"]
+    assert scalars["step"].tolist() == [0, 10, 20, 30, 40]
+    assert scalars["value"].tolist() == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4, 1 / 5])
+
+
+def test_learning_curves_draw_and_name_every_run(log_dir: Path):
+    axes = figures.learning_curves({"one": log_dir, "two": log_dir})
+    assert [line.get_ydata()[-1] for line in axes.lines] == pytest.approx([0.2, 0.2])
+    assert [text.get_text() for text in axes.texts] == ["one", "two"]
+    assert axes.get_xlabel() == "optimizer step"
+
+
+def test_learning_curves_say_what_is_missing(log_dir: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="No TensorBoard event file in"):
+        figures.learning_curves({"none": tmp_path / "nowhere"})
+    with pytest.raises(InputError, match="has no 'val_loss'.*did you mean 'ptl/val_loss'.*it logged ptl/val_loss"):
+        figures.learning_curves({"one": log_dir}, tag="val_loss")
+
+
+def test_roc_and_confusion():
+    labels = np.array([0, 0, 1, 1])
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
+    left, right = figures.roc_and_confusion(labels, probabilities, ("no", "yes")).axes
+    assert "area 0.750" in [text.get_text() for text in left.texts]
+    assert [text.get_text() for text in right.texts] == ["1", "1", "1", "1"]
+    assert [label.get_text() for label in right.get_xticklabels()] == ["no", "yes"]
+
+
+def test_confidence_by_view_draws_every_sample_and_the_means():
+    confidence = np.array([[0.1, 0.9], [0.3, 0.5], [0.2, 0.1]])
+    corrupted = np.array([[True, False], [False, False], [False, True]])
+    [axes] = figures.confidence_by_view(confidence, ("a", "b"), corrupted).axes
+    drawn = np.concatenate(
+        [
+            points.get_offsets()[:, 1]
+            for points in axes.collections
+            if hasattr(points, "get_sizes") and len(points.get_sizes())
+        ]
+    )
+    assert sorted(drawn) == sorted(confidence.ravel())
+    assert [text.get_text() for text in axes.texts] == ["clean", "corrupted"]
+    [plain] = figures.confidence_by_view(confidence, ("a", "b")).axes
+    assert not plain.texts
+
+
+def test_hook_timeline_has_a_row_per_hook_and_a_dot_per_call():
+    calls = pd.DataFrame(
+        {
+            "owner": ["datamodule", "callback", "module", "module"],
+            "hook": ["setup", "on_fit_start", "training_step", "training_step"],
+            "stage": ["setup", "train", "train", "train"],
+        }
+    )
+    axes = figures.hook_timeline(calls).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["setup", "on_fit_start", "training_step"]
+    assert sum(len(points.get_offsets()) for points in axes.collections) == len(calls)
+
+
+def test_colours_of_the_style_can_be_told_apart():
+    values = list(figures.COLOURS.values())
+    assert len(set(values)) == len(values)
+    figures.use_style()
+    assert plt.rcParams["axes.prop_cycle"].by_key()["color"] == values

@@ -1,0 +1,212 @@
+"""MMDynamic does what its formulas say, and what the chapter printed."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from pytorch_lightning import Trainer, seed_everything
+from pytorch_lightning.utilities.model_summary import ModelSummary
+
+from mldrl_lite.datamodule import TCPDataModule
+from mldrl_lite.messages import InputError
+from mldrl_lite.metrics import evaluate
+from mldrl_lite.model import MMDynamic
+
+CONFIG = {"lr": 1e-5, "reg": 1e-5, "hidden_dim": 50}
+
+
+def small(in_dim: tuple[int, ...] = (5, 3), num_class: int = 3) -> tuple[MMDynamic, list[torch.Tensor], torch.Tensor]:
+    torch.manual_seed(0)
+    model = MMDynamic(in_dim, num_class, num_class == 2, {"lr": 1e-2, "reg": 0, "hidden_dim": 4}).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)  # biases of zero would hide a missing bias
+    return model, [torch.rand(6, width) for width in in_dim], torch.arange(6) % num_class
+
+
+def by_hand(model: MMDynamic, views: list[torch.Tensor], labels: torch.Tensor) -> tuple[np.ndarray, float]:
+    """The formulas of the paper, written once more with NumPy."""
+    weights = {name: value.numpy() for name, value in model.state_dict().items()}
+
+    def linear(name: str, x: np.ndarray) -> np.ndarray:
+        return x @ weights[f"{name}.clf.0.weight"].T + weights[f"{name}.clf.0.bias"]
+
+    def softmax(x: np.ndarray) -> np.ndarray:
+        return np.exp(x) / np.exp(x).sum(1, keepdims=True)
+
+    rows, loss, encoded = np.arange(len(labels)), 0.0, []
+    for v, view in enumerate(views):
+        gate = 1 / (1 + np.exp(-linear(f"FeatureInforEncoder.{v}", view.numpy())))
+        hidden = np.maximum(linear(f"FeatureEncoder.{v}", view.numpy() * gate), 0)
+        confidence = linear(f"TCPConfidenceLayer.{v}", hidden)
+        tcp = softmax(linear(f"TCPClassifierLayer.{v}", hidden))[rows, labels]
+        loss += gate.mean() + ((confidence[:, 0] - tcp) ** 2).mean() - np.log(tcp).mean()
+        encoded.append(hidden * confidence)
+    logit = linear("MMClasifier.0", np.concatenate(encoded, axis=1))
+    return logit, loss - np.log(softmax(logit)[rows, labels]).mean()
+
+
+def test_forward_and_loss_are_the_formulas():
+    model, views, labels = small()
+    logit, loss = by_hand(model, views, labels)
+    with torch.no_grad():
+        output = model(views)
+        terms = model.loss_terms(output, labels)
+    assert output.logit.numpy() == pytest.approx(logit, abs=1e-4)
+    assert sum(terms.values()).item() == pytest.approx(loss, abs=1e-4)
+    assert set(terms) == {"fusion", "gate", "confidence", "view"}
+
+
+def test_dropout_is_one_half_and_on_in_training_only():
+    model, views, _ = small()
+    assert torch.equal(model(views).logit, model(views).logit)
+    model.train()
+    with torch.no_grad():
+        model.FeatureEncoder[0].clf[0].bias.fill_(100.0)  # so that relu passes everything
+        confidences = torch.cat([model([views[0].repeat(400, 1), views[1].repeat(400, 1)]).confidences[0]])
+        model.TCPConfidenceLayer[0].clf[0].weight.copy_(torch.tensor([[1.0, 0, 0, 0]]))
+        model.TCPConfidenceLayer[0].clf[0].bias.zero_()
+        kept = model([views[0].repeat(400, 1), views[1].repeat(400, 1)]).confidences[0] > 0
+    assert confidences.std() > 0
+    assert kept.float().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_weights_start_xavier_normal_and_biases_zero():
+    seed_everything(0, verbose=False)
+    model = MMDynamic([300, 300, 300], 2, True, CONFIG)
+    weight = model.FeatureInforEncoder[0].clf[0].weight
+    assert weight.std().item() == pytest.approx((2 / 600) ** 0.5, rel=0.02)
+    assert all((value == 0).all() for name, value in model.named_parameters() if name.endswith("bias"))
+
+
+def test_the_table_of_the_chapter():
+    summary = ModelSummary(MMDynamic([300, 300, 300], 2, True, CONFIG))
+    rows = dict(zip(summary.layer_names, zip(summary.layer_types, summary.param_nums, strict=True), strict=True))
+    assert list(rows.items()) == [
+        ("FeatureInforEncoder", ("ModuleList", 270_900)),
+        ("TCPConfidenceLayer", ("ModuleList", 153)),
+        ("TCPClassifierLayer", ("ModuleList", 306)),
+        ("FeatureEncoder", ("ModuleList", 45_150)),
+        ("MMClasifier", ("Sequential", 302)),
+        ("criterion", ("CrossEntropyLoss", 0)),
+    ]
+    assert summary.total_parameters == 316_811
+    assert round(summary.model_size, 3) == 1.267
+
+
+def test_published_state_dicts_load_strictly():
+    names = {
+        "FeatureInforEncoder": 2,
+        "TCPConfidenceLayer": 2,
+        "TCPClassifierLayer": 2,
+        "FeatureEncoder": 2,
+        "MMClasifier": 1,
+    }
+    wanted = {f"{n}.{i}.clf.0.{p}" for n, count in names.items() for i in range(count) for p in ("weight", "bias")}
+    model, _, _ = small()
+    assert set(model.state_dict()) == wanted
+    model.load_state_dict({name: torch.zeros_like(value) for name, value in model.state_dict().items()}, strict=True)
+
+
+def test_hyperparameters_as_the_chapter_prints_them():
+    model = MMDynamic([300, 300, 300], 2, True, {"lr": 1e-5, "reg": 1e-5, "hidden_dim": 50})
+    start, config = (
+        "{'in_dim': [300, 300, 300], 'num_class': 2, 'binary': True, ",
+        "{'lr': 1e-05, 'reg': 1e-05, 'hidden_dim': 50}",
+    )
+    assert str(dict(model.hparams)) == f"{start}'config': {config}}}"
+    assert (model.lr, model.reg) == (1e-5, 1e-5)
+
+
+def test_optimizer_and_scheduler():
+    model = MMDynamic([3], 2, True, {"lr": 0.1, "reg": 0.01, "hidden_dim": 2})
+    [optimizer], [scheduler] = model.configure_optimizers()
+    assert isinstance(optimizer, torch.optim.Adam)
+    assert optimizer.defaults["lr"] == 0.1
+    assert optimizer.defaults["weight_decay"] == 0.01
+    assert (scheduler.step_size, scheduler.gamma) == (10, 0.9)
+
+
+@pytest.mark.parametrize("data_type", ["SIMULATED", "WDBC"])
+def test_fit_test_predict_and_reload(quiet_trainer: Callable[..., Trainer], data_type: str):
+    seed_everything(0, verbose=False)
+    datamodule = TCPDataModule(data_type)
+    model = MMDynamic(datamodule.in_dim, 2, True, CONFIG | {"lr": 1e-3})
+    trainer = quiet_trainer(max_epochs=3)
+    trainer.fit(model, datamodule)
+    model.eval()
+    losses = [model.criterion(model(views).logit, labels) for views, labels in datamodule.val_dataloader()]
+    assert trainer.callback_metrics["ptl/val_loss"].item() == pytest.approx(torch.cat(losses).mean().item(), rel=1e-4)
+    trainer.test(model, datamodule, verbose=False)
+    logged = trainer.callback_metrics["test/auroc"].item()
+    predictions = trainer.predict(model, datamodule)
+    probability, label = (torch.cat([batch[key] for batch in predictions]) for key in ("probability", "label"))
+    expected = evaluate(label, probability, binary=True)
+    assert list(model.test_result) == ["test_metric_1", "test_metric_2", "test_metric_3"]
+    assert list(model.test_result.values()) == pytest.approx(list(expected.values()))
+    assert logged == pytest.approx(expected["auroc"])
+    checkpoint = io.BytesIO()
+    torch.save(
+        {
+            "state_dict": model.state_dict(),
+            "hyper_parameters": dict(model.hparams),
+            "pytorch-lightning_version": "2.6.6",
+        },
+        checkpoint,
+    )
+    checkpoint.seek(0)
+    again = MMDynamic.load_from_checkpoint(checkpoint)
+    views, _ = next(iter(datamodule.test_dataloader()))
+    assert torch.equal(again.eval()(views).logit, model.eval()(views).logit)
+
+
+def test_it_learns(quiet_trainer: Callable[..., Trainer]):
+    seed_everything(0, verbose=False)
+    datamodule = TCPDataModule()
+    model = MMDynamic(datamodule.in_dim, 2, True, CONFIG | {"lr": 1e-3})
+    trainer = quiet_trainer(max_epochs=30)
+    trainer.fit(model, datamodule)
+    trainer.test(model, datamodule, verbose=False)
+    assert model.test_result["test_metric_3"] > 0.85
+
+
+def test_metrics_of_two_and_of_more_classes():
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
+    assert evaluate([0, 0, 1, 1], probabilities, True) == pytest.approx({"accuracy": 0.5, "f1": 0.5, "auroc": 0.75})
+    assert np.isnan(evaluate([1, 1, 1, 1], probabilities, True)["auroc"])
+    three = evaluate([0, 1, 2, 2], np.eye(3)[[0, 1, 2, 1]], False)
+    assert three == pytest.approx(
+        {"accuracy": 0.75, "f1_weighted": (1 + 2 / 3 + 4 / 3) / 4, "f1_macro": (1 + 4 / 3) / 3}
+    )
+
+
+BAD = [
+    (([], 2, True, CONFIG), "in_dim = \\[\\] has no view"),
+    (([3, 0], 2, True, CONFIG), "in_dim = 0 .*at least 1"),
+    (([3], 1, False, CONFIG), "num_class = 1 .*at least 2"),
+    (([3], 3, True, CONFIG), "binary=True goes with num_class=2, not 3"),
+    (([3], 2, "yes", CONFIG), "binary = 'yes' .*True or False"),
+    (([3], 2, True, {"reg": 0, "hidden_dim": 5}), "config has no 'lr'"),
+    (
+        ([3], 2, True, {"lr": 1, "reg": 0, "hiden_dim": 5}),
+        "config has no 'hidden_dim' \\(did you mean 'hiden_dim'\\?\\)",
+    ),
+    (([3], 2, True, CONFIG | {"lr": "1e-3"}), "config\\['lr'\\] = '1e-3' .*a number above 0"),
+    (([3], 2, True, CONFIG | {"reg": -1}), "config\\['reg'\\] = -1"),
+    (([3], 2, True, CONFIG | {"hidden_dim": 5.0}), "config\\['hidden_dim'\\] = 5.0 .*a whole number"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD)
+def test_bad_arguments_get_one_sentence(arguments: tuple[object, ...], message: str):
+    with pytest.raises(InputError, match=message):
+        MMDynamic(*arguments)
+
+
+def test_a_batch_of_other_views_is_refused():
+    model, views, _ = small()
+    with pytest.raises(InputError, match=r"3 views of widths \[5, 3, 3\].*built for 2 of widths \[5, 3\]"):
+        model([*views, views[1]])
+    with pytest.raises(InputError, match=r"widths \[3, 5\]"):
+        model(views[::-1])
