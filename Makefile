@@ -29,13 +29,16 @@ test: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python -m pytest -n $(WORKERS)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env -p no:cacheprovider $(NOTEBOOKS)
+	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
+	cd build/nbval && $(CURDIR)/$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env \
+	  --nbval-cell-timeout 300 -c /dev/null --rootdir . .
 
 lab: install
 	$(BIN)/jupyter lab notebooks/00_quickstart.ipynb
 
 notebooks: install
 	$(BIN)/mldrl-lite store $(NOTEBOOKS)
+	$(BIN)/mldrl-lite picture notebooks/03_callbacks.ipynb 1 notebooks/pictures/hooks.png
 
 lint: install
 	$(BIN)/ruff check --fix

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mldrl_lite.experiments import report, run_course, store
+import nbformat
+
+from mldrl_lite.experiments import pictures, report, run_course, store
 from mldrl_lite.messages import InputError
-from mldrl_lite.parameters import parse_scalar
+from mldrl_lite.parameters import parse_scalar, require
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +33,11 @@ def _parser() -> argparse.ArgumentParser:
     keep = commands.add_parser("store", help="re-execute notebooks and store them with their outputs")
     keep.add_argument("notebooks", nargs="+", type=Path)
     keep.set_defaults(command=_store)
+    picture = commands.add_parser("picture", help="write one figure of a stored notebook to a file")
+    picture.add_argument("notebook", type=Path)
+    picture.add_argument("number", type=int, help="1 for the first figure")
+    picture.add_argument("file", type=Path)
+    picture.set_defaults(command=_picture)
     return parser
 
 
@@ -45,6 +52,14 @@ def _store(options: argparse.Namespace) -> int:
     for notebook in options.notebooks:
         print(notebook, flush=True)
         store(notebook)
+    return 0
+
+
+def _picture(options: argparse.Namespace) -> int:
+    images = pictures(nbformat.read(options.notebook, as_version=4))
+    require("number", options.number, int, at_least=1, at_most=len(images))
+    options.file.parent.mkdir(parents=True, exist_ok=True)
+    options.file.write_bytes(images[options.number - 1])
     return 0
 
 

@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, astuple, dataclass, is_dataclass
+from difflib import get_close_matches
 from enum import Enum
 from pathlib import PurePath
 from textwrap import dedent
@@ -174,8 +175,8 @@ _NEAR = {True: 0.75, False: 0.86}
 def _dead_hooks(run: Run) -> Iterator[Finding]:
     """Methods that look like a hook, but that neither Lightning nor the class itself ever calls."""
     seen: set[Callable[..., Any]] = set()
-    for owner in (run.model, run.datamodule, *run.callbacks):
-        called = _names_used(type(owner)) if owner is not None else set()
+    for owner in (owner for owner in (run.model, run.datamodule, *run.callbacks) if owner is not None):
+        called = _names_used(type(owner))
         for name, method in _own_methods(type(owner)):
             real = _real_hook(name, owner)
             if real and (name not in called or name in _LOUD) and method not in seen:
@@ -187,7 +188,8 @@ def _dead_hook(name: str, real: str, method: Callable[..., Any]) -> Finding:
     why = "Lightning calls methods by name; a name that it does not know is no error, the method just never runs."
     if name in _LOUD:
         why = "Lightning 2 refuses to run a model that has it, in the stage that it belongs to."
-    return Finding("dead hook", f"{method.__qualname__} will never be called.", _place(method), why, real)
+    name = method.__qualname__.rpartition("<locals>.")[2]
+    return Finding("dead hook", f"{name} will never be called.", _place(method), why, real)
 
 
 def _real_hook(name: str, owner: Any) -> str | None:
@@ -207,19 +209,16 @@ def _real_hook(name: str, owner: Any) -> str | None:
 
 
 def _nearest(name: str, hooks: list[str]) -> str:
-    found = re.search(r"'(\w+)'", did_you_mean(name, hooks, cutoff=_NEAR[name.startswith("on_")]))
-    return found[1] if found else ""
+    return next(iter(get_close_matches(name, hooks, n=1, cutoff=_NEAR[name.startswith("on_")])), "")
 
 
 @functools.cache
 def _hooks_of_others() -> dict[type, set[str]]:
-    names = {
+    return {
         LightningModule: set(hook_names(LightningModule())) - {"forward", "backward"},
         LightningDataModule: set(hook_names(LightningDataModule())),
         Callback: set(hook_names(Callback)),
     }
-    # A hook that several have is best named after the module.
-    return names
 
 
 def _base(owner: Any) -> type:
@@ -232,7 +231,16 @@ def _overrides(owner: Any, base: type, name: str) -> bool:
 
 # --- reading the source of classes --------------------------------------------------------------------------------
 
-_LIBRARIES = {"pytorch_lightning", "lightning", "lightning_fabric", "torch", "torchmetrics", "builtins", "abc", "typing"}
+_LIBRARIES = {
+    "pytorch_lightning",
+    "lightning",
+    "lightning_fabric",
+    "torch",
+    "torchmetrics",
+    "builtins",
+    "abc",
+    "typing",
+}
 
 
 def _own_methods(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -275,7 +283,7 @@ def _place(code: Callable[..., Any] | type | None) -> str:
         code = methods.get("__init__") or next(iter(methods.values()), None)
     if code is None:
         return "unknown"
-    code = code.__code__
+    code = inspect.unwrap(code).__code__
     return f"{_file(code.co_filename)}:{code.co_firstlineno}"
 
 
@@ -298,7 +306,7 @@ def _empty_hparams(run: Run) -> Iterator[Finding]:
     cls = type(run.model)
     arguments = [p.name for p in inspect.signature(cls.__init__).parameters.values() if p.kind not in _VARIADIC][1:]
     init = next((function for name, function in _own_functions(cls) if name == "__init__"), None)
-    if run.model.hparams or not arguments or init is None:
+    if _hparams(run.model) or not arguments or init is None:
         return
     source = ast.unparse(_tree(init)) if _tree(init) else ""
     if "ignore=" in source:  # then nothing is saved on purpose
@@ -306,16 +314,22 @@ def _empty_hparams(run: Run) -> Iterator[Finding]:
     fix = "Call self.save_hyperparameters() in __init__, right after super().__init__()."
     if "save_hyperparameters" in source:
         fix = (
-            "Write super().__init__() rather than Base.__init__(self), and give save_hyperparameters no argument, or one "
-            "that is not empty: without super() it cannot find the arguments."
+            "Write super().__init__() rather than Base.__init__(self), without which save_hyperparameters finds no "
+            "arguments, and give it nothing empty to save."
         )
     yield Finding(
         "empty hparams",
-        f"{cls.__name__} takes {listing(arguments)}, and its hparams are empty.",
+        f"{cls.__name__} takes {', '.join(arguments)}, and its hparams are empty.",
         _place(init),
         "A checkpoint will not know them: load_from_checkpoint asks for them again, or quietly takes the defaults.",
         fix,
     )
+
+
+def _hparams(owner: LightningModule | LightningDataModule) -> dict[str, Any]:
+    # Not owner.hparams, which would create what is not there.
+    hparams = vars(owner).get("_hparams", {})
+    return hparams if isinstance(hparams, dict) else {"hparams": hparams}
 
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -323,8 +337,8 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 def _unloadable_hparams(run: Run) -> Iterator[Finding]:
     """Hyperparameters that a checkpoint can hold, but that are refused when it is loaded."""
-    for owner in (run.model, run.datamodule):
-        for name, value in owner.hparams.items() if owner is not None else ():
+    for owner in (owner for owner in (run.model, run.datamodule) if owner is not None):
+        for name, value in _hparams(owner).items():
             problem = _problem_of_saving({name: value})
             if problem:
                 yield Finding(
@@ -408,9 +422,10 @@ def _logs(*classes: type) -> Logs:
 
 
 def _module_names(tree: ast.FunctionDef) -> set[str]:
-    """Return the names under which a method knows a module: its first argument and, in a callback, pl_module."""
+    """Return the names under which a method knows what it can log with: its first argument and the module's."""
     arguments = [argument.arg for argument in (*tree.args.posonlyargs, *tree.args.args)]
-    return {*arguments[:1], *({"pl_module", "module", "model"} & set(arguments))}
+    after_trainer = arguments[2:3] if arguments[1:2] == ["trainer"] else []
+    return {*arguments[:1], *after_trainer, *({"pl_module"} & set(arguments))}
 
 
 def _is_module(node: ast.expr, modules: set[str]) -> bool:
@@ -461,21 +476,18 @@ _HARMLESS = {"super", "isinstance", "type", "id", "repr", "str", "len", "print",
 
 
 def _escapes(tree: ast.FunctionDef, modules: set[str]) -> bool:
-    """Tell whether a method hands the module on, so that something else may log with it, or writes the metrics itself."""
-    harmless: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            harmless |= {node.func} | (set(node.args) if name in _HARMLESS else set())
-        elif isinstance(node, ast.Attribute) and node.attr not in ("log", "log_dict"):
-            harmless.add(node.value)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in ("log", "log_dict") and _is_module(node.value, modules):
-            if node not in harmless:
-                return True  # self.log itself is handed on
-            harmless.add(node.value)
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in modules]
-    return any(name not in harmless for name in names) or "callback_metrics" in _written(tree)
+    """Tell whether a method lets something else log (by handing the module on), or writes the metrics itself."""
+    users = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    names = [node for node in users if isinstance(node, ast.Name) and node.id in modules]
+    return any(_is_handed_on(name, users) for name in names) or "callback_metrics" in _written(tree)
+
+
+def _is_handed_on(name: ast.Name, users: dict[ast.AST, ast.AST]) -> bool:
+    user = users[name]
+    if isinstance(user, ast.Attribute):  # self.log("x", …) logs here, but what is done with self.log is unknown
+        return user.attr in ("log", "log_dict") and getattr(users[user], "func", None) is not user
+    called = getattr(user, "func", None)
+    return called is not name and getattr(called, "attr", getattr(called, "id", "")) not in _HARMLESS
 
 
 def _written(tree: ast.FunctionDef) -> str:
@@ -495,6 +507,7 @@ def _unlogged_monitors(run: Run) -> Iterator[Finding]:
     patterns = [log.pattern for log in logs.calls if log.pattern]
     patterns += ["lr-.*" for callback in run.callbacks if isinstance(callback, LearningRateMonitor)]
     any_form = re.compile(rf"({'|'.join(patterns)})(_step|_epoch)?(/dataloader_idx_\d+)?")
+    names = list(dict.fromkeys(logs.names()))
     for place, callback in enumerate(run.callbacks):
         monitor = getattr(callback, "monitor", None)
         own = ("epoch", "step") if isinstance(callback, ModelCheckpoint) else ()
@@ -503,10 +516,10 @@ def _unlogged_monitors(run: Run) -> Iterator[Finding]:
         if not patterns or not any_form.fullmatch(monitor):
             yield Finding(
                 "monitor that nothing logs",
-                f"{type(callback).__name__} monitors {monitor!r}, and nothing logs that{did_you_mean(monitor, logs.names())}.",
+                f"{type(callback).__name__} monitors {monitor!r}, and nothing logs that{did_you_mean(monitor, names)}.",
                 f"{_place(type(run.model))}, trainer.callbacks[{place}]",
-                "The run stops with an error only after its first epoch, or, without validation batches, saves nothing.",
-                f"Monitor {listing(logs.names())}." if logs.names() else f"Call self.log({monitor!r}, …) in the model.",
+                "The run stops with an error after its first epoch or, without validation batches, saves nothing.",
+                f"Monitor {listing(names)}." if names else f"Call self.log({monitor!r}, …) in the model.",
             )
 
 
@@ -523,31 +536,42 @@ def _sparse_logging(run: Run) -> Iterator[Finding]:
     every = trainer.log_every_n_steps
     if batches is None or batches >= every or all(log.on_step is False for log in calls):
         return
-    epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else 1
+    steps = _steps_of_the_run(trainer, batches)
     yield Finding(
         "log_every_n_steps above the batches",
-        f"log_every_n_steps is {every}, and an epoch has {batches} steps: {epochs} epochs write "
-        f"{epochs * batches // every} values of what training_step logs.",
-        _place(getattr(run.datamodule or run.model, "train_dataloader", None)),
+        f"log_every_n_steps is {every}, and an epoch has {batches} steps: what training_step logs is written "
+        f"{steps // every} times in the {steps} steps of the run.",
+        _place(_owner_of_loaders(run).train_dataloader),
         "It counts steps, not epochs: the curves of the training are sparse, or empty.",
         f"Give Trainer(log_every_n_steps={max(1, batches // 10)}), or log with on_step=False, on_epoch=True.",
     )
 
 
+def _steps_of_the_run(trainer: Trainer, steps_per_epoch: int) -> int:
+    by_epochs = trainer.max_epochs * steps_per_epoch if (trainer.max_epochs or -1) > 0 else math.inf
+    by_steps = trainer.max_steps if trainer.max_steps > 0 else math.inf
+    return min(by_epochs, by_steps, 10**6)
+
+
+def _owner_of_loaders(run: Run) -> LightningDataModule | LightningModule:
+    return run.model if run.datamodule is None else run.datamodule
+
+
 def _training_batches(run: Run) -> int | None:
     """Return the number of optimizer steps in an epoch, None if it cannot be told."""
-    owner = run.datamodule or run.model
+    owner, trainer = _owner_of_loaders(run), run.trainer
+    if owner is run.model and not _overrides(owner, LightningModule, "train_dataloader"):
+        return None  # the loader will be given to fit
     loader = _loader(_set_up(owner, "fit"), "train")
-    if not isinstance(loader, DataLoader):
-        return None
-    trainer = run.trainer
     try:
-        batches = math.ceil(len(loader) / trainer.world_size)
+        batches = math.ceil(len(loader) / trainer.world_size) if isinstance(loader, DataLoader) else None
     except TypeError:
-        return None  # of an IterableDataset
-    limit = trainer.overfit_batches or trainer.limit_train_batches
+        return None  # an IterableDataset has no length
+    limit, accumulated = trainer.overfit_batches or trainer.limit_train_batches, trainer.accumulate_grad_batches
+    if batches is None or not isinstance(accumulated, int):
+        return None
     batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-    return math.ceil(batches / trainer.accumulate_grad_batches)
+    return math.ceil(batches / accumulated)
 
 
 # --- callbacks ----------------------------------------------------------------------------------------------------
@@ -555,7 +579,7 @@ def _training_batches(run: Run) -> int | None:
 _HAS_RUN = {
     EarlyStopping: (
         lambda early: early.wait_count or early.stopped_epoch or math.isfinite(float(early.best_score)),
-        "It still knows the best score of the run before and has lost that much patience, so it stops the next run early.",
+        "It still knows the best score of the run before, and how long that is ago: it stops the next run early.",
     ),
     ModelCheckpoint: (
         lambda checkpoint: checkpoint.best_model_path or checkpoint.last_model_path or checkpoint.best_k_models,
@@ -590,19 +614,19 @@ def _unstable_split(run: Run) -> Iterator[Finding]:
     if datamodule is None or not _overrides(datamodule, LightningDataModule, "setup"):
         return
     both = _set_up(datamodule, "fit")
-    train = _samples_of(_loader(both, "train"))
+    train = set(_samples_of(_loader(both, "train")) or ())
     for stage, part in (("test", "test"), ("validate", "val")):
         alone = _samples_of(_loader(_set_up(datamodule, stage), part))
         after_fit = _samples_of(_loader(_set_up_further(both, stage), part))
         if None in (alone, after_fit) or Counter(alone) == Counter(after_fit):
             continue
-        leaked = sum(sample in set(train or ()) for sample in after_fit)
+        leaked = sum(sample in train for sample in after_fit)
         leak = f" {leaked} of its {len(after_fit)} samples are among those that fit trains on." if leaked else ""
         yield Finding(
             "split that depends on the stages",
             f"The {part} part of {type(datamodule).__name__} is another after setup('fit') than without.{leak}",
             _place(type(datamodule).setup),
-            "setup runs once per stage: what it draws at random is drawn anew, and the model is judged on what it has seen.",
+            "setup runs once per stage and draws at random each time, so that the model is judged on what it has seen.",
             "Split with a generator of its own, torch.Generator().manual_seed(…), or once and for all in __init__.",
         )
 
@@ -611,7 +635,7 @@ def _set_up(owner: LightningDataModule | LightningModule, stage: str) -> Any:
     """Return a copy after `setup(stage)`, the random generators having started from 0; None if that fails."""
     trainer = getattr(owner, "_trainer", None) or vars(owner).get("trainer")
     torch.default_generator.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     random.seed(0)
     try:
         own = copy.deepcopy(owner, {id(trainer): trainer})
@@ -627,7 +651,9 @@ def _set_up_further(own: Any, stage: str) -> Any:
         own.setup(stage=stage)
     except Exception:
         return None  # what it needs is not there before the run
-    torch.rand(3), np.random.rand(3), random.random()  # noqa: NPY002, S311  as the stage itself would draw
+    torch.rand(3)  # random numbers, as the stage itself would draw
+    np.random.rand(3)
+    random.random()  # noqa: S311
     return own
 
 
@@ -643,8 +669,11 @@ def _samples_of(loader: Any) -> list[Hashable] | None:
     if isinstance(loader, list | tuple):
         parts = [_samples_of(each) for each in loader]
         return None if None in parts else [sample for part in parts for sample in part]
+    if not isinstance(loader, DataLoader):
+        return None
+    indices = getattr(loader.sampler, "indices", None)  # of a SubsetRandomSampler, say
     try:
-        return _samples(loader.dataset) if isinstance(loader, DataLoader) else None
+        return _samples(loader.dataset if indices is None else Subset(loader.dataset, indices))
     except Exception:
         return None  # a dataset like no other
 
@@ -660,15 +689,12 @@ def _samples(dataset: Dataset) -> list[Hashable] | None:
 
 def _columns(held: Any, length: int) -> Iterator[list[Hashable]]:
     """Yield, for each array or list with one entry per sample that is held somewhere, those entries."""
-    if isinstance(held, Tensor):
-        held = held.detach().cpu().numpy()
     if isinstance(held, pd.DataFrame | pd.Series):
         held = pd.util.hash_pandas_object(held, index=False).to_numpy()
-    if isinstance(held, np.ndarray):
-        if held.shape[:1] == (length,):
-            yield [hash(row.tobytes()) for row in held]
-    elif isinstance(held, list | tuple | range) and len(held) == length and all(_is_plain(x) for x in held):
-        yield list(held)
+    if isinstance(held, Tensor | np.ndarray) and held.shape[:1] == (length,):
+        yield [_key(row) for row in held]
+    elif isinstance(held, list | tuple | range) and len(held) == length and _key(held[0]) is not None:
+        yield [_key(entry) for entry in held]
     elif isinstance(held, dict | list | tuple) and len(held) < _FEW:
         for inner in held.values() if isinstance(held, dict) else held:
             yield from _columns(inner, length)
@@ -677,8 +703,15 @@ def _columns(held: Any, length: int) -> Iterator[list[Hashable]]:
 _FEW = 100
 
 
-def _is_plain(value: object) -> bool:
-    return isinstance(value, str | int | float) or (isinstance(value, tuple) and all(_is_plain(x) for x in value))
+def _key(entry: object) -> Hashable | None:
+    """Return what tells one entry from another, None if nothing does."""
+    if isinstance(entry, Tensor):
+        entry = entry.detach().cpu().numpy()
+    if isinstance(entry, np.ndarray | np.generic):
+        return hash(entry.tobytes())
+    if isinstance(entry, tuple):
+        return tuple(_key(part) for part in entry)
+    return entry if isinstance(entry, str | int | float) else None
 
 
 RULES: tuple[Callable[[Run], Iterator[Finding]], ...] = (

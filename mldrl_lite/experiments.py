@@ -84,20 +84,23 @@ def run_notebook(notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar]
     )
 
 
-def save_pictures(notebook: nbformat.NotebookNode, folder: Path) -> str:
-    """Write the figures of an executed notebook as `1.png`, `2.png`, …; return the folder, or "" without figures."""
-    images = [
-        output.data["image/png"]
+def pictures(notebook: nbformat.NotebookNode) -> list[bytes]:
+    """Return the figures of an executed notebook, in order, as PNG files."""
+    return [
+        base64.b64decode(output.data["image/png"])
         for cell in notebook.cells
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
-    if not images:
-        return ""
-    folder.mkdir(parents=True, exist_ok=True)
+
+
+def save_pictures(notebook: nbformat.NotebookNode, folder: Path) -> str:
+    """Write the figures of an executed notebook as `1.png`, `2.png`, …; return the folder, or "" without figures."""
+    images = pictures(notebook)
     for number, image in enumerate(images, start=1):
-        (folder / f"{number}.png").write_bytes(base64.b64decode(image))
-    return str(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.png").write_bytes(image)
+    return str(folder) if images else ""
 
 
 def run_course(notebooks: Iterable[Path], out_dir: Path, parameters: Mapping[str, Scalar]) -> list[Run]:

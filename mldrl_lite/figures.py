@@ -188,8 +188,10 @@ def hook_timeline(calls: pd.DataFrame) -> Figure:
     # A callback's call and the module's of the same hook follow each other: one dot below the other would hide it.
     shift = {"datamodule": 0.0, "module": 0.14, "callback": -0.14}
     heights = calls["hook"].map(rows) + calls["owner"].map(shift)
-    colours = calls["owner"].map(OWNER_COLOURS)
-    axes.hlines(heights, calls.index, _last_inside(calls), colors=colours, linewidth=1.2)
+    for start, end in zip(calls.index, _last_inside(calls), strict=True):
+        if end > start:
+            colour = OWNER_COLOURS[calls.at[start, "owner"]]
+            axes.plot([start, end], [heights[start]] * 2, color=colour, linewidth=1.2)
     for owner in calls["owner"].unique():
         mine = calls["owner"] == owner
         axes.scatter(calls.index[mine], heights[mine], s=15, color=OWNER_COLOURS[owner], label=owner)
