@@ -209,6 +209,7 @@ def _real_hook(name: str, owner: Any) -> str | None:
 
 
 def _nearest(name: str, hooks: list[str]) -> str:
+    name = re.sub("_val(id)?_", "_validation_", name)
     return next(iter(get_close_matches(name, hooks, n=1, cutoff=_NEAR[name.startswith("on_")])), "")
 
 
@@ -709,7 +710,7 @@ def _key(entry: object) -> Hashable | None:
         entry = entry.detach().cpu().numpy()
     if isinstance(entry, np.ndarray | np.generic):
         return hash(entry.tobytes())
-    if isinstance(entry, tuple):
+    if isinstance(entry, tuple | list):
         return tuple(_key(part) for part in entry)
     return entry if isinstance(entry, str | int | float) else None
 

@@ -20,6 +20,7 @@ from torch import nn
 from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.figures import COLOURS
 from mldrl_lite.model import MMDynamic
+from mldrl_lite.reproducibility import fingerprint
 from mldrl_lite.sources import Samples
 
 
@@ -55,6 +56,14 @@ def not_answered(answer: object, wanted: str) -> Feedback | None:
     return not_yet(f"put {wanted} where the ... is, run that cell, and come back.") if answer is ... else None
 
 
+def number(answer: object) -> float | None:
+    """Return an answer as a number (a tensor or array of one element counts too), or None when it is not one."""
+    try:
+        return float(answer)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # 00 Quickstart
 
@@ -66,11 +75,12 @@ def check_steps_per_epoch(answer: object, datamodule: TCPDataModule) -> Feedback
     steps = whole + (rest > 0)
     if nudge := not_answered(answer, "a number"):
         return nudge
-    if answer == steps:
+    given = number(answer)
+    if given == steps:
         return right(f"{n_samples} samples make {steps} batches, and each batch is one optimizer step.")
-    if answer == n_samples:
+    if given == n_samples:
         return not_yet("that is one step per sample; the optimizer steps once per batch.")
-    if answer == whole:
+    if given == whole:
         return not_yet("some samples are left over after the full batches; what happens to them?")
     return not_yet("how many batches does it take until every training sample has been seen once?")
 
@@ -80,7 +90,7 @@ def check_trainer(answer: object, max_epochs: int) -> Feedback:
     if nudge := not_answered(answer, "a Trainer"):
         return nudge
     if not isinstance(answer, Trainer):
-        return not_yet(f"this is a {type(answer).__name__}; give the object that Trainer(...) returns.")
+        return not_yet(f"this is of type {type(answer).__name__}; give the object that Trainer(...) returns.")
     if answer.max_epochs != max_epochs:
         return not_yet(
             f"this Trainer would run for max_epochs={answer.max_epochs}; the exercise asks for {max_epochs}."
@@ -121,14 +131,14 @@ def check_fixed_split(answer: object, n_samples: int = 50) -> Feedback:
         return nudge
     if not isinstance(answer, type) or not issubclass(answer, LightningDataModule):
         return not_yet("give the class itself, one that inherits from LeakyModule, and not an object of it.")
-    try:
-        with isolate_rng():
+    with isolate_rng():
+        try:
             return _judge_split(answer, n_samples)
-    except Exception as error:
-        return not_yet(
-            f"a new module that was set up for one stage, and asked for the loaders of that stage, raised "
-            f"{type(error).__name__}: {error}. Note that a test may come first: in a session of its own, without a fit."
-        )
+        except Exception as error:  # caught in here: isolate_rng restores nothing when an error passes through it
+            return not_yet(
+                "a new module that was set up for one stage, and asked for the loaders of that stage, raised "
+                f"{type(error).__name__}: {error}. Note that a test may come first: in a session without a fit."
+            )
 
 
 def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback:
@@ -210,7 +220,7 @@ def check_tcp(answer: object) -> Feedback:
     if nudge := not_answered(answer, "a function"):
         return nudge
     if not callable(answer):
-        return not_yet(f"this is a {type(answer).__name__}; define a function of two arguments.")
+        return not_yet(f"this is of type {type(answer).__name__}; define a function of two arguments.")
     logit, labels = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 3.0], [0.5, 0.0, 0.0]]), torch.tensor([0, 1, 2])
     try:
         given = torch.as_tensor(answer(logit, labels))
@@ -237,10 +247,9 @@ def check_validation_loss(answer: object, model: MMDynamic, datamodule: TCPDataM
     """Check the mean cross-entropy of the fused scores over the validation part."""
     if nudge := not_answered(answer, "a number"):
         return nudge
-    try:
-        given = float(answer)
-    except (TypeError, ValueError, RuntimeError):
-        return not_yet(f"this is a {type(answer).__name__}; give one number.")
+    given = number(answer)
+    if given is None:
+        return not_yet(f"this is of type {type(answer).__name__}; give one number.")
     losses = _validation_losses(model, datamodule)
     mean = torch.cat(losses).mean().item()
     if math.isclose(given, mean, rel_tol=1e-4):
@@ -419,7 +428,7 @@ def check_keeper(answer: object) -> Feedback:
     if nudge := not_answered(answer, "a ModelCheckpoint"):
         return nudge
     if not isinstance(answer, ModelCheckpoint):
-        return not_yet(f"this is a {type(answer).__name__}; give the object that ModelCheckpoint(...) returns.")
+        return not_yet(f"this is of type {type(answer).__name__}; give the object that ModelCheckpoint(...) returns.")
     if answer.monitor is None:
         return not_yet("it monitors nothing, so the latest checkpoint would count as the best.")
     if answer.monitor != "ptl/val_accuracy":
@@ -433,3 +442,69 @@ def check_keeper(answer: object) -> Feedback:
 
 # ---------------------------------------------------------------------------------------------------------------------
 # 06 Reproducibility
+
+
+def check_make_linear(answer: object) -> Feedback:
+    """Check a function of a seed that returns an `nn.Linear(4, 2)` with weights that depend on the seed alone."""
+    if nudge := not_answered(answer, "a function"):
+        return nudge
+    if not callable(answer):
+        return not_yet(f"this is a {type(answer).__name__}; give the function itself, without calling it.")
+    try:
+        with isolate_rng():
+            torch.manual_seed(0)
+            first, second, other = answer(1), answer(1), answer(2)
+    except Exception as error:
+        return not_yet(f"make_linear(1) stops with {type(error).__name__}: {error}")
+    if not all(isinstance(layer, nn.Linear) and layer.weight.shape == (2, 4) for layer in (first, second, other)):
+        return not_yet("it should return an nn.Linear(4, 2) each time.")
+    if first is second:
+        return not_yet("it returns the same object twice; a change of one would be a change of the other.")
+    if fingerprint(first) != fingerprint(second):
+        return not_yet("seed 1 gives two different layers; where does the generator stand at the second call?")
+    if fingerprint(first) == fingerprint(other):
+        return not_yet("seeds 1 and 2 give the same layer; is the argument used?")
+    return right("one seed, one layer, whatever has been drawn before.")
+
+
+def check_quiet_noise(answer: object) -> Feedback:
+    """Check a callback class that draws a random number per batch and leaves the trained weights alone."""
+    if nudge := not_answered(answer, "a class"):
+        return nudge
+    if not (isinstance(answer, type) and issubclass(answer, Callback)):
+        return not_yet("give the class itself, and let it inherit from Callback.")
+    n_batches = 3
+    try:
+        callback = answer()
+        with_it, without = _trained_weights([callback], n_batches), _trained_weights([], n_batches)
+        drawn = [float(number) for number in callback.drawn]
+    except Exception as error:
+        return not_yet(f"training with {answer.__name__}() stops with {type(error).__name__}: {error}")
+    if len(drawn) != n_batches:
+        return not_yet(f"after {n_batches} batches, drawn has {len(drawn)} numbers; it should have one per batch.")
+    if len(set(drawn)) == 1:
+        return not_yet("the same number comes at every batch; when is the generator made, or seeded?")
+    if with_it != without:
+        return not_yet("the weights have changed; which generator do the numbers come from, and who else uses it?")
+    return right("it draws as it likes, and the training does not notice.")
+
+
+def _trained_weights(callbacks: list[Callback], n_batches: int) -> str:
+    with isolate_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(0)
+        datamodule = TCPDataModule("SIMULATED")
+        model = MMDynamic(datamodule.in_dim, 2, True, {"lr": 1e-3, "reg": 0.0, "hidden_dim": 4})
+        quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+        trainer = Trainer(
+            **quiet,
+            accelerator="cpu",
+            devices=1,
+            enable_model_summary=False,
+            max_epochs=1,
+            limit_train_batches=n_batches,
+            limit_val_batches=0,
+            callbacks=callbacks,
+        )
+        trainer.fit(model, datamodule)
+    return fingerprint(model)

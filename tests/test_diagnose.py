@@ -5,6 +5,7 @@ import copy
 import csv
 import dataclasses
 import enum
+import inspect
 import os
 import pathlib
 import random
@@ -271,7 +272,8 @@ class CallsItself(BoringModel):
 
     def configure_callbacks(self):
         """Hand a method on."""
-        return [self.on_train_epoch_ends] and []
+        self.later = self.on_train_epoch_ends
+        return []
 
 
 def test_a_method_that_the_class_calls_itself_is_no_dead_hook():
@@ -550,7 +552,7 @@ def test_where_names_are_not_to_be_known_the_rule_is_silent(cls):
 
 
 def test_without_source_the_rule_is_silent():
-    namespace = {"BoringModel": BoringModel}
+    namespace = {"BoringModel": BoringModel, "__name__": "prompt"}
     exec("class Typed(BoringModel):\n    def on_fit_start(self): self.log('x', 1.0)", namespace)  # noqa: S102
     assert found(namespace["Typed"](), None, quiet(callbacks=[EarlyStopping("accuracy")])) == []
 
@@ -637,7 +639,7 @@ def test_log_every_n_steps_above_the_batches_is_found(arguments, written, steps,
     assert what.endswith(f"is written {written} times in the {steps} steps of the run.")
     trainer.fit(LogsSteps(), BoringDataModule())  # the witness
     rows = tmp_path / "metrics.csv"
-    lines = list(csv.DictReader(rows.open())) if rows.exists() else []
+    lines = csv.DictReader(rows.read_text().splitlines() if rows.exists() else [])
     assert len([line for line in lines if line.get("train_loss")]) == written
 
 
@@ -662,7 +664,8 @@ def test_what_is_logged_per_epoch_is_not_sparse():
 
 def test_the_loader_of_the_model_counts_too():
     assert found(LogsSteps(), None, quiet(**EIGHT)) == [SPARSE]
-    assert the(SPARSE, LogsSteps(), Splits(), quiet(**EIGHT)).where.endswith(line_of("def train_dataloader(self):"))
+    line = inspect.getsourcelines(Splits.train_dataloader)[1]
+    assert the(SPARSE, LogsSteps(), Seeded(), quiet(**EIGHT)).where.endswith(f"test_diagnose.py:{line}")
 
 
 def test_without_a_loader_the_rule_is_silent():
@@ -708,7 +711,7 @@ def test_a_callback_that_already_ran_is_found(make):
 
 
 def test_a_list_of_callbacks_given_twice_shares_the_checkpoint_that_the_first_trainer_put_in():
-    callbacks = []
+    callbacks = [LogsToo()]
     quiet(callbacks=callbacks, enable_checkpointing=True, default_root_dir="out").fit(Logging())
     assert found(Logging(), None, quiet(callbacks=callbacks, enable_checkpointing=True)) == [
         "callback that already ran"
@@ -761,7 +764,7 @@ class Splits(LightningDataModule):
         self.rows = rows
 
     def setup(self, stage):
-        self.parts = random_split(TensorDataset(self.rows), [6, 2, 2])
+        self.parts = random_split(Rows(self.rows), [0.6, 0.2, 0.2])
 
     def train_dataloader(self):
         return DataLoader(self.parts[0])
@@ -775,7 +778,7 @@ class Splits(LightningDataModule):
 
 class Seeded(Splits):
     def setup(self, stage):
-        self.parts = random_split(TensorDataset(self.rows), [6, 2, 2], torch.Generator().manual_seed(0))
+        self.parts = random_split(TensorDataset(self.rows), [0.6, 0.2, 0.2], torch.Generator().manual_seed(0))
 
 
 class Once(Splits):
@@ -846,6 +849,9 @@ class Rows(Dataset):
     def __len__(self):
         return len(self.rows)
 
+    def __getitem__(self, index):
+        return self.rows[index]
+
 
 class Table(Dataset):
     """A dataset that shows nothing of what it holds."""
@@ -877,14 +883,14 @@ def test_a_split_that_depends_on_the_stages_is_found(cls):
 
 
 def test_such_a_split_leaks():
-    findings = diagnose(BoringModel(), Splits(torch.arange(3200.0).reshape(100, 32)))
-    assert len(findings) == 0 or all(re.search(r"\d of its \d+ samples are among those", f.what) for f in findings)
-    torch.manual_seed(0)
-    data = Splits()
+    data = Splits(torch.arange(3200.0).reshape(100, 32))
+    test, val = diagnose(BoringModel(), data)
+    for finding, part in ((test, "test"), (val, "val")):
+        assert re.search(rf"The {part} part .* [1-9]\d* of its 20 samples are among those", finding.what)
     data.setup("fit")
-    train = {int(i) for i in data.parts[0].indices}
+    train = set(data.parts[0].indices)
     data.setup("test")
-    assert train & {int(i) for i in data.parts[2].indices}
+    assert train & set(data.parts[2].indices)
 
 
 def test_the_finding_points_at_setup():
