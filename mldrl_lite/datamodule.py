@@ -26,7 +26,10 @@ class Batch(NamedTuple):
 
 
 class MultiViewDataset(Dataset[Batch]):
-    """Samples in memory; `dataset[i]` is one sample, `dataset[[3, 1, 4]]` a batch in one indexing operation a view."""
+    """Samples in memory.
+
+    `dataset[i]` is one sample, `dataset[[3, 1, 4]]` a batch, in one indexing operation per view.
+    """
 
     def __init__(self, views: Sequence[Tensor], labels: Tensor) -> None:
         self.views = tuple(views)
@@ -57,20 +60,19 @@ class Split(NamedTuple):
 
 
 def fold_split(labels: Ints, cv: int, n_folds: int = 10, seed: int = 0) -> Split:
-    """Cut the samples into `n_folds` stratified folds: fold `cv` is the test part, the next one validation.
+    """Cut the samples into stratified folds: fold `cv` is the test part, the next is validation.
 
-    The folds depend on `labels`, `n_folds` and `seed` alone, so that the test parts of cv = 0..n_folds-1 do not
-    overlap and cover all samples.
+    The folds depend on `labels`, `n_folds` and `seed` alone, so that the test parts of
+    cv = 0..n_folds-1 do not overlap and cover all samples.
 
     Raises:
         InputError: a class has fewer samples than there are folds.
     """
     smallest = np.bincount(labels).min()
     if smallest < n_folds:
-        raise InputError(
-            f"The smallest class has {smallest} samples, too few for n_folds={n_folds}: "
-            f"give n_folds={max(smallest, 3)} or less."
-        )
+        advice = f"give n_folds={smallest} or less" if smallest >= 3 else "each class needs three or more"
+        problem = f"The smallest class has {smallest} samples, too few for n_folds={n_folds}"
+        raise InputError(f"{problem}: {advice}.")
     cutter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     folds = [test for _, test in cutter.split(labels, labels)]
     test, val = folds[cv], folds[(cv + 1) % n_folds]
@@ -79,7 +81,7 @@ def fold_split(labels: Ints, cv: int, n_folds: int = 10, seed: int = 0) -> Split
 
 
 def published_split(samples: Samples, n_folds: int = 10, seed: int = 0) -> Split:
-    """Keep the published test set; hold a stratified `1 / n_folds` of the published training set out for validation.
+    """Keep the published test set; hold `1 / n_folds` of the published training set out for validation, stratified.
 
     Raises:
         InputError: nobody published a split of these samples.
@@ -89,6 +91,12 @@ def published_split(samples: Samples, n_folds: int = 10, seed: int = 0) -> Split
             f"cv=None asks for the published split, and this source has none: give cv=0..{n_folds - 1} instead."
         )
     rest = np.flatnonzero(~samples.published_test)
+    rarest = np.bincount(samples.labels[rest]).min()
+    if rarest < 2 or len(rest) < n_folds * len(samples.class_names):
+        raise InputError(
+            f"The training set has {len(rest)} samples, {rarest} of its rarest class: too few to hold 1/{n_folds} of "
+            "each class out for validation; give more samples, or fewer folds (n_folds)."
+        )
     train, val = train_test_split(rest, test_size=1 / n_folds, stratify=samples.labels[rest], random_state=seed)
     return Split(np.sort(train), np.sort(val), np.flatnonzero(samples.published_test))
 
@@ -96,9 +104,11 @@ def published_split(samples: Samples, n_folds: int = 10, seed: int = 0) -> Split
 def scale(views: Sequence[Floats], train: Ints) -> tuple[Tensor, ...]:
     """Bring each feature to [0, 1] by its minimum and maximum among the training samples alone.
 
-    Validation and test values may fall outside [0, 1]; had they helped to set the limits, they would have leaked.
+    Validation and test values may fall outside [0, 1]; had they helped to set the limits, they
+    would have leaked.
     """
-    return tuple(torch.from_numpy(MinMaxScaler().fit(view[train]).transform(view).astype(np.float32)) for view in views)
+    scaled = (MinMaxScaler().fit(view[train]).transform(view) for view in views)
+    return tuple(torch.from_numpy(view.astype(np.float32)) for view in scaled)
 
 
 class TCPDataModule(LightningDataModule):
@@ -114,7 +124,7 @@ class TCPDataModule(LightningDataModule):
         split_seed: the seed of the folds. The seed of the run has no influence on them.
 
     Attributes:
-        samples, split, test_indices: known after `setup`.
+        samples, split, parts: known after `setup`; `parts` holds a dataset for `train`, `val` and `test`.
         in_dim: the V widths D_v, as `MMDynamic` wants them.
         num_class: the number C of classes.
 
@@ -144,12 +154,18 @@ class TCPDataModule(LightningDataModule):
         self.samples: Samples | None = None
 
     def prepare_data(self) -> None:
-        """Download what is missing. Lightning calls this in one process only, so it keeps nothing on `self`."""
+        """Download what is missing.
+
+        Lightning calls this in one process only, so it keeps nothing on `self`.
+        """
         if self.hparams.data_type == "ROSMAP" and sources.find_folder("ROSMAP", self.data_dir) is None:
             sources.download_rosmap()
 
     def setup(self, stage: str | None = None) -> None:
-        """Read, split and scale, once in every process. The split is the same whichever stage comes first."""
+        """Read, split and scale, once in every process.
+
+        The split is the same whichever stage comes first.
+        """
         if self.samples is not None:
             return
         samples = sources.load(self.hparams.data_type, self.data_dir)

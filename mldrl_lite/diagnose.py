@@ -173,10 +173,11 @@ _NEAR = {True: 0.75, False: 0.86}
 
 
 def _dead_hooks(run: Run) -> Iterator[Finding]:
-    """Methods that look like a hook, but that neither Lightning nor the class itself ever calls."""
+    """Methods that look like a hook, but that neither Lightning nor these classes themselves ever call."""
     seen: set[Callable[..., Any]] = set()
-    for owner in (owner for owner in (run.model, run.datamodule, *run.callbacks) if owner is not None):
-        called = _names_used(type(owner))
+    owners = [owner for owner in (run.model, run.datamodule, *run.callbacks) if owner is not None]
+    called = {name for owner in owners for name in _names_used(type(owner))}
+    for owner in owners:
         for name, method in _own_methods(type(owner)):
             real = _real_hook(name, owner)
             if real and (name not in called or name in _LOUD) and method not in seen:
@@ -232,16 +233,7 @@ def _overrides(owner: Any, base: type, name: str) -> bool:
 
 # --- reading the source of classes --------------------------------------------------------------------------------
 
-_LIBRARIES = {
-    "pytorch_lightning",
-    "lightning",
-    "lightning_fabric",
-    "torch",
-    "torchmetrics",
-    "builtins",
-    "abc",
-    "typing",
-}
+_LIBRARIES = {"pytorch_lightning", "lightning", "lightning_fabric", "torch", "torchmetrics"}
 
 
 def _own_methods(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -261,7 +253,7 @@ def _own_functions(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
                 yield name, function
 
 
-@functools.cache
+@functools.lru_cache(1000)
 def _tree(function: Callable[..., Any]) -> ast.FunctionDef | None:
     """Parse the source of a function; None where it is not to be had (at a bare prompt, say)."""
     try:
@@ -568,7 +560,7 @@ def _training_batches(run: Run) -> int | None:
         batches = math.ceil(len(loader) / trainer.world_size) if isinstance(loader, DataLoader) else None
     except TypeError:
         return None  # an IterableDataset has no length
-    limit, accumulated = trainer.overfit_batches or trainer.limit_train_batches, trainer.accumulate_grad_batches
+    limit, accumulated = trainer.limit_train_batches, trainer.accumulate_grad_batches
     if batches is None or not isinstance(accumulated, int):
         return None
     batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)

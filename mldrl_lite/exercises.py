@@ -13,9 +13,10 @@ from html import escape
 import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, Timer
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import nn
+from torch.utils.data import DataLoader
 
 from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.figures import COLOURS
@@ -177,7 +178,7 @@ def check_scaling(answer: object) -> Feedback:
     if nudge := not_answered(answer, "a function"):
         return nudge
     if not callable(answer):
-        return not_yet(f"this is a {type(answer).__name__}; give the function itself, without calling it.")
+        return not_yet(f"this is of type {type(answer).__name__}; give the function itself, without calling it.")
     draw = np.random.default_rng(0)
     view, train = draw.normal(size=(30, 4)) * [1, 10, 100, 0.1] + 5, draw.permutation(30)[:20]
     test = np.setdiff1d(np.arange(30), train)
@@ -196,14 +197,16 @@ def check_scaling(answer: object) -> Feedback:
 
 def _judge_scaling(spread: np.ndarray, train: np.ndarray, test: np.ndarray, *results: np.ndarray) -> Feedback:
     scaled, other = results
-    if not np.allclose(scaled[train], other[train]):
-        return not_yet("when only test samples change, the scaled training samples change with them: that is the leak.")
-    if not (np.allclose(other[train].min(axis=0), 0) and np.allclose(other[train].max(axis=0), 1)):
-        return not_yet("in the training rows, the values of each single feature have to reach from 0 to 1.")
     low, high = spread[train].min(axis=0), spread[train].max(axis=0)
     wanted = (spread - low) / (high - low)
     if np.allclose(other, wanted):
         return right("the limits come from the training rows; other values may lie outside 0..1, as new samples do.")
+    if np.allclose(np.sort(other, axis=0), np.sort(wanted, axis=0)):
+        return not_yet("the values are right, but the rows have changed their order.")
+    if not np.allclose(scaled[train], other[train]):
+        return not_yet("when only test samples change, the scaled training samples change with them: that is the leak.")
+    if not (np.allclose(other[train].min(axis=0), 0) and np.allclose(other[train].max(axis=0), 1)):
+        return not_yet("in the training rows, the values of each single feature have to reach from 0 to 1.")
     if np.allclose(other, wanted.clip(0, 1)):
         return not_yet("test values were cut off at 0 and 1; that hides how unusual these samples are.")
     if np.allclose(other[test].min(axis=0), 0):
@@ -396,6 +399,112 @@ class _ThreeEpochs(LightningModule):
 
 def _what(answer: object) -> str:
     return f"this is the class {answer.__name__}" if isinstance(answer, type) else f"this is a {type(answer).__name__}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# 04 Trainer arguments
+
+
+def check_accumulated_steps(answer: object, n_batches: int, max_epochs: int, accumulate: int) -> Feedback:
+    """Check the number of optimizer steps in a run that accumulates gradients."""
+    if nudge := not_answered(answer, "a number"):
+        return nudge
+    given = number(answer)
+    whole, rest = divmod(n_batches, accumulate)
+    steps = max_epochs * (whole + (rest > 0))
+    if given == steps:
+        return right(f"each epoch has {whole} steps from {accumulate} batches, and one from the {rest} that are left.")
+    if given == n_batches * max_epochs:
+        return not_yet("that is one step per batch; how many batches go into one step?")
+    if given == max_epochs * whole:
+        return not_yet("what happens to the batches that are left at the end of each epoch?")
+    if given in (n_batches * max_epochs / accumulate, -(-n_batches * max_epochs // accumulate)):
+        return not_yet("that would be so if gradients were kept from one epoch to the next; look at one epoch alone.")
+    return not_yet("count the steps of one epoch first; the table above has one with a rest.")
+
+
+def check_short_epoch(answer: object) -> Feedback:
+    """Check Trainer arguments for two epochs of one training batch and all validation batches, by a run with them."""
+    if nudge := not_answered(answer, "a dictionary"):
+        return nudge
+    if not isinstance(answer, dict) or not all(isinstance(name, str) for name in answer):
+        return not_yet(f"{_what(answer)}; give a dictionary whose keys are names of arguments.")
+    try:
+        train, val = _batches_seen_with(answer)
+    except Exception as error:
+        return not_yet(f"a run with these arguments ends in {type(error).__name__}: {str(error).strip()}")
+    if max(len(train), len(val)) > 2:
+        return not_yet("this run goes on after its second epoch; which argument ends it?")
+    if [count for count in train if count != 1]:
+        return not_yet(f"an epoch of {_N_BATCHES} batches trained on {max(train)} of them; which value means one?")
+    if [count for count in val if count != _N_BATCHES]:
+        return not_yet(
+            f"of {_N_BATCHES} validation batches, an epoch saw {min(val)}; which value means all, and which one?"
+        )
+    if (len(train), len(val)) != (2, 2):
+        return not_yet(f"this run has {len(train)} epochs and validates {len(val)} times; two and two are asked for.")
+    return right(f"two epochs, each with 1 of {_N_BATCHES} training batches and all {_N_BATCHES} for validation.")
+
+
+_N_BATCHES = 4
+
+
+def _batches_seen_with(arguments: dict[str, object]) -> tuple[list[int], list[int]]:
+    """Return the numbers of training batches and of validation batches of each epoch."""
+    counter = _BatchCounter()
+    given = arguments.get("callbacks") or []
+    callbacks = [*(given if isinstance(given, list) else [given]), counter]
+    own = {"accelerator": "cpu", "devices": 1, "logger": False, "enable_checkpointing": False}
+    own |= {"enable_progress_bar": False, "enable_model_summary": False, "callbacks": callbacks}
+    batches = DataLoader(torch.zeros(_N_BATCHES))
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), isolate_rng():
+        warnings.simplefilter("ignore")
+        Trainer(**{**arguments, **own}).fit(_ThreeEpochs(), batches, batches)
+    return counter.train, counter.val
+
+
+class _BatchCounter(Callback):
+    """Count the batches of each epoch; end a run that would go on for more than three."""
+
+    def __init__(self) -> None:
+        self.train: list[int] = []
+        self.val: list[int] = []
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.train.append(0)
+        trainer.should_stop = trainer.should_stop or len(self.train) == 3
+
+    def on_train_batch_end(self, *_: object) -> None:
+        self.train[-1] += 1
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self.val.append(0)
+
+    def on_validation_batch_end(self, trainer: Trainer, *_: object) -> None:
+        if not trainer.sanity_checking:
+            self.val[-1] += 1
+
+
+def check_week_end_trainer(answer: object) -> Feedback:
+    """Check a Trainer that stops after two days alone, validates every 5 epochs and logs every 10 steps."""
+    if nudge := not_answered(answer, "a Trainer"):
+        return nudge
+    if not isinstance(answer, Trainer):
+        return not_yet(f"{_what(answer)}; give the object that Trainer(...) returns.")
+    days = [callback.time_remaining() / 86400 for callback in answer.callbacks if isinstance(callback, Timer)]
+    if not days:
+        return not_yet("it does not look at the clock; which argument takes a time?")
+    if not math.isclose(min(days), 2, rel_tol=1e-3):
+        return not_yet(f"it stops after {min(days):.3g} days; in DD:HH:MM:SS, which place holds the days?")
+    if answer.max_steps != -1 or answer.max_epochs not in (None, -1):
+        return not_yet("it also counts epochs or steps, and may stop before the two days are over.")
+    if answer.check_val_every_n_epoch != 5:
+        return not_yet(f"it validates every {answer.check_val_every_n_epoch} epochs; the exercise says every fifth.")
+    if answer.log_every_n_steps != 10 or not answer.loggers:
+        every = f"every {answer.log_every_n_steps} optimizer steps" if answer.loggers else "nowhere, without a logger"
+        return not_yet(f"it writes the training loss {every}; the exercise says every 10 steps.")
+    return right("the clock alone ends it; validation counts epochs, the log counts steps.")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ _KERNEL_CONFIG = Config(KernelManager={"transport_encryption": "auto"})
 
 
 @dataclass(frozen=True)
-class Run:
+class NotebookRun:
     """How one notebook went."""
 
     notebook: str
@@ -49,10 +49,10 @@ def declared_parameters(notebook: Path) -> list[str]:
     return list(papermill.inspect_notebook(str(notebook)))
 
 
-def run_notebook(notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar]) -> Run:
+def run_notebook(notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar]) -> NotebookRun:
     """Execute a notebook into `out_dir/NAME.ipynb`, its files into `out_dir/NAME/`, its figures into `…/pictures/`.
 
-    An error in a cell is part of the returned `Run`; it does not stop the caller.
+    An error in a cell is part of the returned `NotebookRun`; it does not stop the caller.
     """
     folder = out_dir / notebook.stem
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def run_notebook(notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar]
         error = f"the kernel died: {failure}"
     seconds = time.perf_counter() - start
     executed = nbformat.read(copy, as_version=4)
-    return Run(
+    return NotebookRun(
         notebook=notebook.stem,
         status="failed" if error else "ok",
         seconds=seconds,
@@ -103,7 +103,7 @@ def save_pictures(notebook: nbformat.NotebookNode, folder: Path) -> str:
     return str(folder) if images else ""
 
 
-def run_course(notebooks: Iterable[Path], out_dir: Path, parameters: Mapping[str, Scalar]) -> list[Run]:
+def run_course(notebooks: Iterable[Path], out_dir: Path, parameters: Mapping[str, Scalar]) -> list[NotebookRun]:
     """Run notebooks one after the other; with `parameters`, those that declare all of them.
 
     An interrupt (Ctrl-C) ends the run and keeps what is done.
@@ -121,17 +121,17 @@ def run_course(notebooks: Iterable[Path], out_dir: Path, parameters: Mapping[str
     for notebook in notebooks:
         missing = [name for name in parameters if name not in declared[notebook]]
         if missing:
-            runs.append(Run(notebook.stem, "skipped", error=f"takes no {listing(missing)}"))
+            runs.append(NotebookRun(notebook.stem, "skipped", error=f"takes no {listing(missing)}"))
             continue
         try:
             runs.append(run_notebook(notebook, out_dir, parameters))
         except KeyboardInterrupt:
-            runs.append(Run(notebook.stem, "failed", error="interrupted"))
+            runs.append(NotebookRun(notebook.stem, "failed", error="interrupted"))
             break
     return runs
 
 
-def report(runs: Iterable[Run]) -> str:
+def report(runs: Iterable[NotebookRun]) -> str:
     """Return the closing table: notebook, status, seconds, result, figures; then the errors."""
     rows = [("notebook", "status", "seconds", "result", "pictures")]
     rows += [(run.notebook, run.status, f"{run.seconds:.0f}", run.headline, run.pictures) for run in runs]

@@ -2,10 +2,13 @@
 
 import inspect
 import logging
+import os
 import sys
 import textwrap
 import warnings
 from pathlib import Path
+
+import torch
 
 from mldrl_lite import figures
 
@@ -18,9 +21,15 @@ def open_page(out_dir: str | Path) -> Path:
     Lightning's messages go to standard output, so that they do not look like errors; its hardware banner and its
     advertisements are left out. So is the advice to use many loader workers, which notebook 01 shows to be wrong for
     data in memory, and a deprecation inside Lightning that its users can do nothing about.
+
+    PyTorch is told to compute in one thread, unless the environment variable OMP_NUM_THREADS says otherwise: models as
+    small as those of the course gain nothing from more, and threads that wait for each other on a busy machine can make
+    a fit a hundred times slower.
     """
     figures.use_style()
     calm_lightning()
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -55,5 +64,6 @@ def show_source(thing: object) -> None:
     source = textwrap.dedent(inspect.getsource(thing))
     # Colours inside the tags, because a web page or a dark theme brings none, or its own.
     block = "font-family: monospace; color: #222; background: #f7f9fb; padding: 0.6em 0.9em; line-height: 1.35"
+    block += "; white-space: pre; overflow-x: auto"
     html = highlight(source, PythonLexer(), HtmlFormatter(noclasses=True, prestyles=block, nobackground=True))
     display({"text/html": html, "text/plain": source}, raw=True)

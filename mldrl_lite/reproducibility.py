@@ -60,7 +60,7 @@ class ResumableRandomness(Callback):
             "python": random.getstate(),
             "numpy": (name, torch.from_numpy(keys.astype(np.int64)), *rest),
             "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -69,7 +69,7 @@ class ResumableRandomness(Callback):
         random.setstate(state_dict["python"])
         np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
         torch.set_rng_state(state_dict["torch"].cpu())
-        if len(state_dict["cuda"]) == torch.cuda.device_count():
+        if state_dict["cuda"] and len(state_dict["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([state.cpu() for state in state_dict["cuda"]])
 
 

@@ -607,9 +607,11 @@ def _values(today: dict[Any, Any]) -> _Rule:
 
 
 def _distributed_backend(draft: _Draft, name: str, value: ast.expr) -> None:
-    if "accelerator" in draft.arguments and not _is(value, None):
+    if _is(value, None):
+        draft.note(name, value, _NOTHING)
+    elif "accelerator" in draft.arguments:
         raise InputError("The call has both accelerator and distributed_backend: give the one that it should follow.")
-    if not _is(value, None):
+    else:
         _accelerator(draft, name, value)
 
 
@@ -902,9 +904,11 @@ def _log_gpu_memory(draft: _Draft, name: str, value: ast.expr) -> None:
 
 
 def _reload_every_epoch(draft: _Draft, name: str, value: ast.expr) -> None:
-    flag = _literal(value)
-    number = ast.Call(ast.Name("int"), [value], []) if flag is _Unknown else ast.Constant(int(bool(flag)))
-    draft.put("reload_dataloaders_every_n_epochs", number, name, value, REMOVED[name].note)
+    if _is(value, None, False):
+        draft.note(name, value, _NOTHING)
+    else:
+        number = ast.Constant(1) if _is(value, True) else ast.Call(ast.Name("int"), [value], [])
+        draft.put("reload_dataloaders_every_n_epochs", number, name, value, REMOVED[name].note)
 
 
 def _accumulate(draft: _Draft, name: str, value: ast.expr) -> None:

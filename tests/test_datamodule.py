@@ -161,3 +161,13 @@ def test_a_source_without_a_published_split_says_so():
 def test_too_few_samples_for_the_folds():
     with pytest.raises(InputError, match="smallest class has 4 samples.*n_folds=4 or less"):
         fold_split(np.array([0] * 40 + [1] * 4), cv=0)
+    with pytest.raises(InputError, match="smallest class has 2 samples.*each class needs three"):
+        fold_split(np.array([0] * 40 + [1] * 2), cv=0)
+
+
+def test_too_few_samples_to_hold_some_out_of_the_published_split():
+    few = sources.Samples(
+        (np.zeros((6, 2), np.float32),), np.array([0, 0, 0, 1, 0, 1]), ("a",), ("x", "y"), np.arange(6) > 3
+    )
+    with pytest.raises(InputError, match="has 4 samples, 1 of its rarest class"):
+        published_split(few)

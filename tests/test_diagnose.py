@@ -10,7 +10,9 @@ import os
 import pathlib
 import random
 import re
+import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -170,6 +172,18 @@ def test_a_misspelled_hook_is_found():
     assert finding.where.endswith(line_of("def on_train_epoch_ends"))
     assert finding.fix == "Call it on_train_epoch_end, if that is what you mean."
     assert found(Spelled()) == []
+
+
+def test_a_finding_in_a_notebook_names_the_cell(monkeypatch):
+    compiler = SimpleNamespace(format_code_name=lambda name: ("Cell", "In[3]") if name == __file__ else None)
+    shell = SimpleNamespace(get_ipython=lambda: SimpleNamespace(compile=compiler))
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    assert diagnose(Misspelled())[0].where.startswith("Cell In[3]:")
+
+
+def test_a_file_near_by_is_named_by_its_relative_path(monkeypatch):
+    monkeypatch.chdir(pathlib.Path(__file__).parent)
+    assert diagnose(Misspelled())[0].where == line_of("def on_train_epoch_ends")
 
 
 @pytest.mark.parametrize(

@@ -701,6 +701,19 @@ def test_a_translation_translates_into_itself(old, new):
     assert translate(source).source == source
 
 
+@pytest.mark.parametrize(
+    ("old", "today"),
+    [
+        *((16, "16-mixed"), ("16", "16-mixed"), ("mixed", "16-mixed"), ("bf16", "bf16-mixed")),
+        *((64, "64-true"), ("64", "64-true"), (32, "32-true"), ("32", "32-true")),
+    ],
+)
+def test_precision_is_what_it_was(old, today, eight_gpus):
+    new = translate(f"Trainer(gpus=1, precision={old!r})")
+    trainer = run(f"trainer = {new.source}", Trainer=Trainer)["trainer"]
+    assert trainer.precision == today
+
+
 def test_gpus_zero_in_a_variable_becomes_the_cpu():
     new = translate("Trainer(gpus=gpus, logger=False)")
     for gpus in (0, None, []):
@@ -714,6 +727,15 @@ def test_gpus_in_a_variable_become_devices(eight_gpus):
     for gpus, ids in ((2, [0, 1]), ([3], [3]), (-1, list(range(8))), ("0,1", [0, 1])):
         trainer = run(f"trainer = {new.source}", gpus=gpus, Trainer=Trainer)["trainer"]
         assert trainer.device_ids == ids
+
+
+@pytest.mark.parametrize("name", REMOVED)
+def test_none_for_what_was_removed_leaves_nothing_of_it(name):
+    if name == "weights_summary":  # whose None asks for something
+        return
+    translation = translate(f"Trainer({name}=None, accelerator='cpu')")
+    assert same_code(translation.source, "Trainer(accelerator='cpu')")
+    assert [note.split(":")[0] for note in translation.notes] == [f"{name}=None"]
 
 
 def test_each_change_has_its_note():
