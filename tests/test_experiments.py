@@ -9,7 +9,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mldrl_lite.__main__ import main
-from mldrl_lite.experiments import declared_parameters, run_notebook, store
+from mldrl_lite.experiments import declared_parameters, pictures, run_notebook, store
 from mldrl_lite.messages import InputError
 
 PIXEL = base64.b64encode(b"\x89PNG pretended").decode()
@@ -74,8 +74,9 @@ def test_a_missing_notebook_is_refused(tmp_path: Path):
 
 
 def test_storing_twice_changes_nothing_and_leaves_nothing(tmp_path: Path):
+    plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
     noisy = "from tqdm.auto import tqdm\nfor _ in tqdm(range(3)):\n    print('line')\nopen('left.txt', 'w').close()"
-    notebook = make(tmp_path / "a.ipynb", noisy)
+    notebook = make(tmp_path / "a.ipynb", noisy, plot)
     store(notebook)
     first = notebook.read_bytes()
     store(notebook)
@@ -83,6 +84,8 @@ def test_storing_twice_changes_nothing_and_leaves_nothing(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.ipynb"]
     [output] = nbformat.read(notebook, as_version=4).cells[1].outputs
     assert output.text == "line\nline\nline\n"
+    [picture] = pictures(nbformat.read(notebook, as_version=4))
+    assert picture.startswith(b"\x89PNG")
 
 
 def test_a_notebook_that_fails_is_not_stored(tmp_path: Path):
