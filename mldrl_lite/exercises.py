@@ -13,7 +13,8 @@ from html import escape
 import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, Timer
+from pytorch_lightning.accelerators import CPUAccelerator
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, ModelSummary, Timer
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import nn
 from torch.utils.data import DataLoader
@@ -505,6 +506,83 @@ def check_week_end_trainer(answer: object) -> Feedback:
         every = f"every {answer.log_every_n_steps} optimizer steps" if answer.loggers else "nowhere, without a logger"
         return not_yet(f"it writes the training loss {every}; the exercise says every 10 steps.")
     return right("the clock alone ends it; validation counts epochs, the log counts steps.")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A2 From 1.x to 2.x
+
+
+def check_todays_trainer(answer: object) -> Feedback:
+    """Check a Trainer on the CPU, for 3 epochs, without checkpoints, progress bar and model summary."""
+    if nudge := not_answered(answer, "a Trainer"):
+        return nudge
+    if not isinstance(answer, Trainer):
+        return not_yet(f"{_what(answer)}; give the object that Trainer(...) returns, and not its text.")
+    if type(answer.accelerator) is not CPUAccelerator or answer.num_devices != 1:
+        return not_yet("gpus=0 meant one CPU; which argument says the kind of device?")
+    if answer.max_epochs != 3:
+        return not_yet(f"it would run for max_epochs={answer.max_epochs}; that argument has not changed.")
+    if answer.checkpoint_callbacks:
+        return not_yet("it saves checkpoints; which argument that starts with enable_ turns that off?")
+    if answer.progress_bar_callback is not None:
+        return not_yet("it still has a progress bar; a refresh rate of 0 meant none at all.")
+    if any(isinstance(callback, ModelSummary) for callback in answer.callbacks):
+        return not_yet("it still prints a summary of the model; weights_summary=None meant none.")
+    return right("the same run, in words that today's Trainer knows.")
+
+
+def check_epoch_means(answer: object) -> Feedback:
+    """Check a module class that keeps the mean training loss of each epoch in `means`, by training it."""
+    if nudge := not_answered(answer, "a class"):
+        return nudge
+    if not (isinstance(answer, type) and issubclass(answer, LightningModule)):
+        return not_yet("give the class itself, one that is derived from LightningModule.")
+    try:
+        kept, losses = _means_and_losses(answer)
+    except NotImplementedError as error:
+        return not_yet(f"Lightning refuses it: {str(error).partition('. You can find')[0]}.")
+    except Exception as error:
+        return not_yet(f"training it ends in {type(error).__name__}: {error}")
+    means = [sum(epoch) / len(epoch) for epoch in losses]
+    pooled = [np.mean(np.concatenate(losses[: i + 1])) for i in range(len(losses))]
+    if not kept:
+        return not_yet("after a run the list means is empty; is the name of your method a hook of today?")
+    if len(kept) != len(means):
+        return not_yet(f"{len(means)} epochs left {len(kept)} values in means.")
+    if np.allclose(kept, means, rtol=1e-4):
+        return right("one mean for each epoch, from what the steps of that epoch have kept.")
+    if np.allclose(kept, pooled, rtol=1e-4):
+        return not_yet("each value also counts the losses of the epochs before; when is the list of losses emptied?")
+    if np.allclose(kept, [epoch[-1] for epoch in losses], rtol=1e-4):
+        return not_yet("that is the loss of the last batch; the mean is over all batches of the epoch.")
+    return not_yet("the values differ from the means of the losses that training_step returned.")
+
+
+def _means_and_losses(cls: type[LightningModule]) -> tuple[list[float], list[list[float]]]:
+    """Train for three epochs of four batches; return what the model kept, and the losses of each epoch."""
+    keeper = _LossKeeper()
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), isolate_rng():
+        warnings.simplefilter("ignore")
+        model = cls()
+        own = {"accelerator": "cpu", "devices": 1, "logger": False, "enable_checkpointing": False}
+        own |= {"enable_progress_bar": False, "enable_model_summary": False}
+        Trainer(max_epochs=3, callbacks=[keeper], **own).fit(model, DataLoader(torch.tensor([1.0, 5.0, 2.0, 4.0])))
+    return [float(mean) for mean in model.means], keeper.losses
+
+
+class _LossKeeper(Callback):
+    """Keep the losses of each epoch."""
+
+    def __init__(self) -> None:
+        self.losses: list[list[float]] = []
+
+    def on_train_epoch_start(self, *_: object) -> None:
+        self.losses.append([])
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: dict[str, torch.Tensor], *_: object
+    ) -> None:
+        self.losses[-1].append(float(outputs["loss"]))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -198,8 +198,9 @@ def hook_timeline(calls: pd.DataFrame) -> Figure:
     axes.set(xlabel="calls, in order", yticks=list(rows.values()), ylim=(len(rows) - 0.4, top))
     axes.set_yticklabels(rows, fontsize=8, family="monospace")
     axes.grid(axis="x", visible=False)
-    # Rows are in the order of their first call, so the lower left corner is always empty.
-    axes.legend(loc="lower left", labelcolor="linecolor", handletextpad=0)
+    # Below the axes: inside them, its dots would look like calls.
+    below = {"loc": "upper right", "bbox_to_anchor": (1.0, -0.15 / figure.get_figheight()), "ncols": 3}
+    axes.legend(labelcolor="linecolor", handletextpad=0, borderaxespad=0, **below)
     return figure
 
 
