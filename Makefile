@@ -22,15 +22,15 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 run: install
-	$(BIN)/mldrl-lite course $(NOTEBOOKS) --out $(OUT) \
-	  $(if $(DATA_TYPE),-p data_type "$(DATA_TYPE)") $(if $(DATA_DIR),-p data_dir "$(DATA_DIR)")
+	$(BIN)/mldrl-lite course $(NOTEBOOKS) --out "$(OUT)" \
+	  $(if $(DATA_TYPE),-p data_type '$(DATA_TYPE)') $(if $(DATA_DIR),-p data_dir '$(DATA_DIR)')
 
 test: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python -m pytest -n $(WORKERS)
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
-	cd build/nbval && $(CURDIR)/$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env \
+	cd build/nbval && "$(CURDIR)/$(BIN)/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env \
 	  --nbval-cell-timeout 300 -c /dev/null --rootdir . .
 
 lab: install
@@ -45,6 +45,6 @@ lint: install
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) $(OUT) build .pytest_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) "$(OUT)" build .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf notebooks/runs notebooks/.ipynb_checkpoints

@@ -7,19 +7,26 @@ from pathlib import Path
 
 import nbformat
 
-from mldrl_lite.experiments import pictures, report, run_course, store
+from mldrl_lite.experiments import declared_parameters, pictures, report, run_course, store
 from mldrl_lite.messages import InputError
 from mldrl_lite.parameters import parse_scalar, require
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status: 0 done, 1 a notebook failed, 2 the input cannot be used."""
+    """Run the command.
+
+    Returns:
+        Its exit status: 0 done, 1 a notebook failed, 2 the input cannot be used, 130 interrupted.
+    """
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
     except InputError as error:
         print(f"mldrl-lite: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("mldrl-lite: interrupted", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,7 +52,8 @@ def _course(options: argparse.Namespace) -> int:
     parameters = {name: parse_scalar(value) for name, value in options.parameters}
     runs = run_course(options.notebooks, options.out, parameters)
     print(report(runs))
-    return 1 if any(run.status == "failed" for run in runs) else 0
+    statuses = {run.status for run in runs}
+    return 130 if "interrupted" in statuses else int("failed" in statuses)
 
 
 def _store(options: argparse.Namespace) -> int:
@@ -56,7 +64,10 @@ def _store(options: argparse.Namespace) -> int:
 
 
 def _picture(options: argparse.Namespace) -> int:
+    declared_parameters(options.notebook)
     images = pictures(nbformat.read(options.notebook, as_version=4))
+    if not images:
+        raise InputError(f"{str(options.notebook)!r} has no figure: store it with its outputs first.")
     require("number", options.number, int, at_least=1, at_most=len(images))
     options.file.parent.mkdir(parents=True, exist_ok=True)
     options.file.write_bytes(images[options.number - 1])

@@ -3,7 +3,8 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from types import MethodType
 from typing import Any
 
 import pandas as pd
@@ -60,7 +61,9 @@ class HookRecorder(Callback):
         self._watched = watched
         for owner in watched:
             for name in hook_names(owner):
-                setattr(owner, name, self._recorded(owner, getattr(owner, name)))
+                vars(owner).pop(name, None)  # an earlier recorder's
+                # Bound to its owner, as any method is: a copy of the owner then has hooks of its own.
+                setattr(owner, name, MethodType(self._recorded(getattr(type(owner), name)), owner))
 
     def release(self) -> None:
         """Give the watched objects their own hooks back."""
@@ -70,21 +73,20 @@ class HookRecorder(Callback):
 
     def table(self) -> pd.DataFrame:
         """Return one row per call, in order; the columns are those of `HookCall`."""
-        return pd.DataFrame([asdict(call) for call in self.calls])
+        return pd.DataFrame([asdict(call) for call in self.calls], columns=[field.name for field in fields(HookCall)])
 
-    def _recorded(self, owner: LightningModule | LightningDataModule, hook: Callable[..., Any]) -> Callable[..., Any]:
-        kind = "module" if isinstance(owner, LightningModule) else "datamodule"
-
+    def _recorded(self, hook: Callable[..., Any]) -> Callable[..., Any]:
         # Lightning looks through functools.wraps when it asks whether a hook is overridden, so nothing else changes.
         @functools.wraps(hook)
-        def recorded(*args: Any, **kwargs: Any) -> Any:
+        def recorded(owner: LightningModule | LightningDataModule, *args: Any, **kwargs: Any) -> Any:
+            kind = "module" if isinstance(owner, LightningModule) else "datamodule"
             # `LightningModule.trainer` raises before a Trainer is attached; `_trainer` is None then.
             trainer = owner._trainer if kind == "module" else owner.trainer
-            batch = inspect.signature(hook).bind(*args, **kwargs).arguments.get("batch_idx")
+            batch = inspect.signature(hook).bind(owner, *args, **kwargs).arguments.get("batch_idx")
             self._record(kind, hook.__name__, trainer, owner if kind == "module" else None, batch)
             self._depth += 1
             try:
-                return hook(*args, **kwargs)
+                return hook(owner, *args, **kwargs)
             finally:
                 self._depth -= 1
 

@@ -147,6 +147,10 @@ class TCPDataModule(LightningDataModule):
         require("cv", cv, int, at_least=0, at_most=n_folds - 1, or_none=True)
         require("batch_size", batch_size, int, at_least=1)
         require("num_workers", num_workers, int, at_least=0)
+        require("split_seed", split_seed, int, at_least=0, at_most=2**32 - 1)
+        # Plain Python numbers: a checkpoint with NumPy's is refused on loading.
+        cv = None if cv is None else int(cv)
+        batch_size, num_workers, n_folds, split_seed = map(int, (batch_size, num_workers, n_folds, split_seed))
         if data_type not in sources.BUILT_IN:
             sources.find_folder(data_type, data_dir)  # a misspelled name should stop here, not minutes later
         self.save_hyperparameters(ignore="data_dir")
@@ -218,6 +222,8 @@ class TCPDataModule(LightningDataModule):
 
     def _loader(self, part: str, shuffle: bool = False) -> DataLoader[Batch]:
         workers, seed = self.hparams.num_workers, torch.initial_seed()
+        if self.trainer:
+            seed = self.trainer.strategy.broadcast(seed)  # each rank takes its share of one and the same order
         # A run that is resumed asks for its loader in a later epoch than the first.
         epoch = self.trainer.fit_loop.epoch_progress.current.processed if self.trainer else 0
         return DataLoader(

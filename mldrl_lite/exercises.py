@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.accelerators import CPUAccelerator
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, ModelSummary, Timer
+from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import nn
 from torch.utils.data import DataLoader
@@ -62,7 +63,7 @@ def number(answer: object) -> float | None:
     """Return an answer as a number (a tensor or array of one element counts too), or None when it is not one."""
     try:
         return float(answer)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         return None
 
 
@@ -695,3 +696,111 @@ def _trained_weights(callbacks: list[Callback], n_batches: int) -> str:
         )
         trainer.fit(model, datamodule)
     return fingerprint(model)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A1 Atlas
+
+
+def check_validates_every_six(answer: object) -> Feedback:
+    """Check Trainer arguments that validate after every 6 batches in epochs of 4, by a run with them."""
+    if nudge := _not_arguments(answer):
+        return nudge
+    try:
+        watch = _watched_run(answer, max_epochs=6, logger=False)
+    except Exception as error:
+        return not_yet(f"a run with these arguments ends in {type(error).__name__}: {str(error).strip()}")
+    if watch.validated == list(range(6, watch.batches + 1, 6)) and watch.validated:
+        return right(f"in {watch.batches} batches, it validates after {watch.validated}, wherever an epoch ends.")
+    if not watch.validated:
+        return not_yet(f"this run ends after {watch.batches} batches and has not validated at all.")
+    if not [batches for batches in watch.validated if batches % _N_BATCHES]:
+        return not_yet(
+            f"it validates after {watch.validated} batches: at ends of epochs; which argument counts batches?"
+        )
+    return not_yet(f"it validates after {watch.validated} batches; after every 6 is asked for.")
+
+
+def check_logged_four_times(answer: object) -> Feedback:
+    """Check Trainer arguments that log a loss at every second of 8 steps, by a run with them."""
+    if nudge := _not_arguments(answer):
+        return nudge
+    log = _LossSteps()
+    try:
+        watch = _watched_run(answer, max_epochs=2, logger=log)
+    except Exception as error:
+        return not_yet(f"a run with these arguments ends in {type(error).__name__}: {str(error).strip()}")
+    if watch.batches != 2 * _N_BATCHES:
+        return not_yet(f"this run sees {watch.batches} training batches; two epochs of {_N_BATCHES} are asked for.")
+    if not log.steps:
+        return not_yet("no loss is written; how many steps does the run have, and how many lie between two log lines?")
+    if len(log.steps) != _N_BATCHES:
+        return not_yet(f"the loss is written {len(log.steps)} time(s), at steps {log.steps}; four are asked for.")
+    return right(f"the loss is written at steps {log.steps}: the count starts at 0, and every second one is kept.")
+
+
+def _not_arguments(answer: object) -> Feedback | None:
+    if nudge := not_answered(answer, "a dictionary"):
+        return nudge
+    if not isinstance(answer, dict) or not all(isinstance(name, str) for name in answer):
+        return not_yet(f"{_what(answer)}; give a dictionary whose keys are names of arguments.")
+    return None
+
+
+def _watched_run(arguments: dict[str, object], max_epochs: int, logger: object) -> "_Watch":
+    """Train a tiny model in epochs of `_N_BATCHES` batches; `max_epochs` holds where the arguments have none."""
+    watch = _Watch()
+    given = arguments.get("callbacks") or []
+    own = {"accelerator": "cpu", "devices": 1, "enable_checkpointing": False, "enable_progress_bar": False}
+    own |= {"enable_model_summary": False, "logger": logger}
+    own |= {"callbacks": [*(given if isinstance(given, list) else [given]), watch]}
+    batches = DataLoader(torch.zeros(_N_BATCHES))
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), isolate_rng():
+        warnings.simplefilter("ignore")
+        Trainer(**{"max_epochs": max_epochs, **arguments, **own}).fit(_LogsItsLoss(), batches, batches)
+    return watch
+
+
+class _Watch(Callback):
+    """Note after how many training batches validation runs; end a run of more than twelve epochs."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self.validated: list[int] = []
+
+    def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
+        self.batches += 1
+        trainer.should_stop = trainer.should_stop or self.batches >= 12 * _N_BATCHES
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self.validated.append(self.batches)
+
+
+class _LogsItsLoss(LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        loss = self.layer(batch[:, None]).square().mean()
+        self.log("train_loss", loss)
+        return loss
+
+    def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        self.log("val_loss", 0.0)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class _LossSteps(DummyLogger):
+    """Note the steps at which the training loss is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[int] = []
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        if "train_loss" in metrics:
+            self.steps.append(int(step or 0))

@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import papermill
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
@@ -31,7 +33,7 @@ class NotebookRun:
 
     notebook: str
     status: str
-    """`ok`, `failed` or `skipped`."""
+    """`ok`, `failed`, `skipped` or `interrupted`."""
     seconds: float = 0.0
     headline: str = ""
     pictures: str = ""
@@ -48,7 +50,10 @@ def declared_parameters(notebook: Path) -> list[str]:
     """
     if not Path(notebook).is_file():
         raise InputError(f"No notebook {str(notebook)!r}: give the path of an .ipynb file.")
-    return list(papermill.inspect_notebook(str(notebook)))
+    try:
+        return list(papermill.inspect_notebook(str(notebook)))
+    except nbformat.reader.NotJSONError:
+        raise InputError(f"{str(notebook)!r} is not a notebook: its text is not JSON.") from None
 
 
 def run_notebook(notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar]) -> NotebookRun:
@@ -57,8 +62,16 @@ def run_notebook(notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar]
     An error in a cell is part of the returned `NotebookRun`; it does not stop the caller.
     """
     folder = out_dir / notebook.stem
-    folder.mkdir(parents=True, exist_ok=True)
     copy = out_dir / notebook.name
+    if copy.resolve() == notebook.resolve():
+        raise InputError(f"{str(notebook)!r} would be overwritten by its own copy: give --out another folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise InputError(
+            f"Cannot write in {str(folder)!r} ({failure.strerror}): give --out a folder of yours."
+        ) from None
+    shutil.rmtree(folder / "pictures", ignore_errors=True)
     own = {"out_dir": str(folder)} if "out_dir" in declared_parameters(notebook) else {}
     start = time.perf_counter()
     error = ""
@@ -74,6 +87,8 @@ def run_notebook(notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar]
         error = f"cell In [{failure.exec_count}]: {failure.ename}: {failure.evalue}"
     except DeadKernelError as failure:
         error = f"the kernel died: {failure}"
+    except NoSuchKernel as failure:
+        return NotebookRun(notebook.stem, "failed", error=str(failure))
     seconds = time.perf_counter() - start
     executed = nbformat.read(copy, as_version=4)
     return NotebookRun(
@@ -111,9 +126,12 @@ def run_course(notebooks: Iterable[Path], out_dir: Path, parameters: Mapping[str
     An interrupt (Ctrl-C) ends the run and keeps what is done.
 
     Raises:
-        InputError: no notebook declares these parameters.
+        InputError: no notebook declares these parameters, or two notebooks have the same name.
     """
     notebooks = [Path(notebook) for notebook in notebooks]
+    stems = [notebook.stem for notebook in notebooks]
+    if twice := {stem for stem in stems if stems.count(stem) > 1}:
+        raise InputError(f"Two notebooks are named {min(twice)}: their copies would overwrite each other; rename one.")
     declared = {notebook: declared_parameters(notebook) for notebook in notebooks}
     if not any(set(parameters) <= set(names) for names in declared.values()):
         known = sorted({name for names in declared.values() for name in names})
@@ -128,7 +146,8 @@ def run_course(notebooks: Iterable[Path], out_dir: Path, parameters: Mapping[str
         try:
             runs.append(run_notebook(notebook, out_dir, parameters))
         except KeyboardInterrupt:
-            runs.append(NotebookRun(notebook.stem, "failed", error="interrupted"))
+            rest = notebooks[notebooks.index(notebook) :]
+            runs += [NotebookRun(waiting.stem, "interrupted") for waiting in rest]
             break
     return runs
 
@@ -150,8 +169,10 @@ def store(notebook: Path) -> None:
     file is replaced only when every cell has run.
 
     Raises:
+        InputError: the file is not there.
         nbclient.exceptions.CellExecutionError: a cell failed; the stored notebook is as before.
     """
+    declared_parameters(notebook)
     node = nbformat.read(notebook, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(

@@ -62,8 +62,11 @@ class MMDynamic(LightningModule):
 
     def __init__(self, in_dim: Sequence[int], num_class: int, binary: bool, config: Mapping[str, Any]) -> None:
         super().__init__()
-        in_dim, config = list(in_dim), dict(config)
         _check(in_dim, num_class, binary, config)
+        # Plain Python numbers: a checkpoint with NumPy's is refused on loading.
+        in_dim, num_class = [int(width) for width in in_dim], int(num_class)
+        config = dict(config) | {"hidden_dim": int(config["hidden_dim"])}
+        config |= {name: float(config[name]) for name in ("lr", "reg")}
         self.save_hyperparameters()
         self.lr, self.reg, hidden = config["lr"], config["reg"], config["hidden_dim"]
         # These names, misspellings included, are those of the published weights, which load with strict=True.
@@ -141,9 +144,13 @@ class MMDynamic(LightningModule):
         """Log the metrics of `evaluate` under `test/…` and keep them in `test_result`."""
         labels, probabilities = (torch.cat(part) for part in zip(*self._tested, strict=True))
         if self.trainer.world_size > 1:
-            labels, probabilities = (self.all_gather(part).flatten(0, 1) for part in (labels, probabilities))
+            n_samples = len(self.trainer.test_dataloaders.dataset)
+            gathered = (self.all_gather(part) for part in (labels, probabilities))
+            # The sampler deals samples out in turn and repeats a few at the end, so that all ranks get as many.
+            labels, probabilities = (part.transpose(0, 1).flatten(0, 1)[:n_samples] for part in gathered)
         metrics = evaluate(labels.cpu(), probabilities.float().cpu(), self.hparams.binary)
-        self.log_dict({f"test/{name}": value for name, value in metrics.items()})
+        # Every process has the same metrics by now; sync_dist=True only tells Lightning so.
+        self.log_dict({f"test/{name}": value for name, value in metrics.items()}, sync_dist=True)
         self.test_result = {f"test_metric_{i}": value for i, value in enumerate(metrics.values(), start=1)}
         self._tested.clear()
 
@@ -168,8 +175,12 @@ class MMDynamic(LightningModule):
             )
 
 
-def _check(in_dim: list[int], num_class: int, binary: bool, config: dict[str, Any]) -> None:
-    if not in_dim:
+def _check(in_dim: Sequence[int], num_class: int, binary: bool, config: Mapping[str, Any]) -> None:
+    if not isinstance(config, Mapping):
+        raise InputError(f"config = {config!r} is a {type(config).__name__}: give a dict such as {EXAMPLE_CONFIG}.")
+    if isinstance(in_dim, str | Mapping) or not hasattr(in_dim, "__len__"):
+        raise InputError(f"in_dim = {in_dim!r} is not a list: give the width of each view, such as [300, 300, 300].")
+    if not len(in_dim):
         raise InputError("in_dim = [] has no view: give the width of each view, such as [300, 300, 300].")
     for width in in_dim:
         require("in_dim", width, int, at_least=1)

@@ -1,12 +1,15 @@
 """Read the parameters of a notebook from a command line, and check them before anything else runs."""
 
 import ast
+import math
 from collections.abc import Collection
+from numbers import Integral, Real
 
 from mldrl_lite.messages import InputError, did_you_mean, listing
 
 Scalar = str | int | float | bool | None
 
+_KINDS = {int: Integral, float: Real}  # of NumPy too
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "True or False"}
 
 
@@ -33,6 +36,7 @@ def require(
     fits = _has_type(value, kind)
     fits = fits and (at_least is None or value >= at_least)
     fits = fits and (above is None or value > above)
+    fits = fits and value not in (math.inf, -math.inf)
     fits = fits and (at_most is None or value <= at_most)
     fits = fits and (one_of is None or value in one_of)
     if not fits:
@@ -53,7 +57,7 @@ def parse_scalar(text: str) -> Scalar:
 def _has_type(value: Scalar, kind: type) -> bool:
     if isinstance(value, bool):
         return kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
+    return isinstance(value, _KINDS.get(kind, kind))
 
 
 def _allowed(

@@ -80,7 +80,7 @@ def find_folder(data_type: str, data_dir: str | None = None) -> Path | None:
     """
     root = data_dir or os.environ.get(DATA_VARIABLE)
     if root:
-        base = Path(root).expanduser()
+        base = _folder(root)
         for folder in (base / str(data_type), base):
             if (folder / "labels_tr.csv").is_file() and folder.name.lower() == str(data_type).lower():
                 return folder
@@ -89,13 +89,20 @@ def find_folder(data_type: str, data_dir: str | None = None) -> Path | None:
     raise InputError(_unknown(data_type, root))
 
 
+def _folder(root: str) -> Path:
+    try:
+        return Path(root).expanduser().resolve()
+    except (TypeError, RuntimeError) as error:
+        raise InputError(f"data_dir = {root!r} cannot be used ({error}): give the path of a folder.") from None
+
+
 def _unknown(data_type: str, root: str | None) -> str:
     if data_type == "ROSMAP":
         return (
             f"No ROSMAP/labels_tr.csv in data_dir {root!r}: give the folder that holds ROSMAP/, "
             "or leave data_dir empty to download it."
         )
-    folders = sorted(path.parent.name for path in Path(root).expanduser().glob("*/labels_tr.csv")) if root else []
+    folders = sorted(path.parent.name for path in _folder(root).glob("*/labels_tr.csv")) if root else []
     names = list(dict.fromkeys([*BUILT_IN, *folders]))
     where = f"a folder with a labels_tr.csv in {root!r}" if root else "a folder with a labels_tr.csv, named by data_dir"
     return f"Unknown data_type {data_type!r}{did_you_mean(data_type, names)}: use {listing(names)}, or {where}."
@@ -215,8 +222,8 @@ def read_folder(folder: Path) -> Samples:
         InputError: a file is missing, ragged, not numeric, or does not fit the others; names the file and the line.
     """
     folder = Path(folder)
-    names = sorted((path.name.removesuffix("_tr.csv") for path in folder.glob("*_tr.csv")), key=_natural)
-    names = [name for name in names if name != "labels"]
+    parts = {path.name for part in ("tr", "te") for path in folder.glob(f"?*_{part}.csv")}
+    names = sorted({name[: -len("_tr.csv")] for name in parts} - {"labels"}, key=_natural)
     if not names:
         raise InputError(f"No {{view}}_tr.csv in {str(folder)!r}: give one CSV file per view, such as 1_tr.csv.")
     labels = [_read_labels(folder / f"labels_{part}.csv") for part in ("tr", "te")]
@@ -234,7 +241,7 @@ def _title(folder: Path, name: str) -> str:
 
 
 def _natural(name: str) -> tuple[bool, int, str]:
-    return (not name.isdigit(), int(name) if name.isdigit() else 0, name)
+    return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
 
 
 def _read_view(folder: Path, name: str, labels: list[Ints]) -> Floats:
@@ -297,12 +304,12 @@ def _read_table(path: Path) -> NDArray[np.float64]:
         fits = False
     if not fits:
         raise InputError(_first_fault(path, lines))
-    bad = ~np.isfinite(table)
+    bad = ~(np.abs(table) <= np.finfo(np.float32).max)  # NaN compares false
     if bad.any():
         row, column = (int(i[0]) for i in np.nonzero(bad))
         raise InputError(
-            f"{path}, line {row + 1}, column {column + 1}: {table[row, column]} is not a finite number; "
-            "fill in or remove missing values first."
+            f"{path}, line {row + 1}, column {column + 1}: {table[row, column]} is not a finite number "
+            "of single precision; fill in or remove missing values first."
         )
     return table
 

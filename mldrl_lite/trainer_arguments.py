@@ -13,7 +13,7 @@ import typing
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from textwrap import dedent, indent
+from textwrap import dedent, fill, indent
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -359,7 +359,8 @@ class Translation:
     """The import lines that `source` needs beyond those of the old call."""
 
     def __str__(self) -> str:
-        return "\n".join([*self.imports, self.source, *(f"# {note}" for note in self.notes)])
+        notes = (fill(note, 95, initial_indent="# ", subsequent_indent="#   ") for note in self.notes)
+        return "\n".join([*self.imports, self.source, *notes])
 
     __repr__ = __str__
 

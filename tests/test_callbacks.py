@@ -1,5 +1,6 @@
 """The recorder sees what really happens, and changes nothing."""
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -98,3 +99,21 @@ def test_the_names_of_hooks_are_lightnings_own():
     names = hook_names(Callback)
     assert {"setup", "on_train_batch_end", "on_exception", "on_before_zero_grad"} <= set(names)
     assert not {"state_dict", "state_key", "on_epoch_end"} & set(names)
+
+
+def test_a_second_recorder_takes_over_and_copies_are_independent(quiet_trainer: Callable[..., Trainer]):
+    model, datamodule = fresh()
+    HookRecorder(model, datamodule)
+    recorder = HookRecorder(model, datamodule)
+    quiet_trainer(max_epochs=1, limit_train_batches=1, limit_val_batches=0, callbacks=[recorder]).fit(model, datamodule)
+    assert (recorder.table()["hook"] == "training_step").sum() == 1
+    other = copy.deepcopy(model)
+    torch.nn.init.zeros_(other.MMClasifier[0].clf[0].weight)
+    torch.nn.init.zeros_(other.MMClasifier[0].clf[0].bias)
+    views = next(iter(datamodule.val_dataloader())).views
+    assert (other(views).logit == 0).all()
+    assert not (model(views).logit == 0).all()
+
+
+def test_an_empty_record_has_its_columns():
+    assert {"owner", "hook", "stage", "depth"} <= set(HookRecorder().table().columns)

@@ -171,3 +171,26 @@ def test_too_few_samples_to_hold_some_out_of_the_published_split():
     )
     with pytest.raises(InputError, match="has 4 samples, 1 of its rarest class"):
         published_split(few)
+
+
+def test_split_seed_draws_other_folds_and_is_checked():
+    assert not np.array_equal(ready().split.test, ready(split_seed=1).split.test)
+    for wrong in (None, -1, "a", 2**40):
+        with pytest.raises(InputError, match="split_seed"):
+            TCPDataModule(split_seed=wrong)
+
+
+def test_numbers_from_numpy_become_plain_and_no_path_reaches_the_checkpoint(tmp_path: Path):
+    datamodule = TCPDataModule(cv=np.int64(1), batch_size=np.int64(8), data_dir=str(tmp_path))
+    assert {type(value) for value in datamodule.hparams.values()} <= {int, str}
+    assert str(tmp_path) not in str(datamodule.hparams)
+
+
+def test_the_data_is_read_once(monkeypatch: pytest.MonkeyPatch):
+    reads = []
+    load = sources.load
+    monkeypatch.setattr(sources, "load", lambda *given: reads.append(given) or load(*given))
+    datamodule = TCPDataModule()
+    for stage in ("fit", "validate", "test"):
+        datamodule.setup(stage)
+    assert len(reads) == 1

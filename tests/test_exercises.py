@@ -48,7 +48,11 @@ def test_steps_per_epoch(datamodule: TCPDataModule):
 def test_trainer(quiet_trainer: Callable[..., Trainer]):
     for answer in (quiet_trainer(max_epochs=5), quiet_trainer(max_epochs=5, min_epochs=1)):
         assert exercises.check_trainer(answer, 5).right
-    for answer, idea in ((quiet_trainer(max_epochs=3), "max_epochs=3"), (Trainer, "give the object"), (5, "of type int")):
+    for answer, idea in (
+        (quiet_trainer(max_epochs=3), "max_epochs=3"),
+        (Trainer, "give the object"),
+        (5, "of type int"),
+    ):
         feedback = exercises.check_trainer(answer, 5)
         assert not feedback.right
         assert idea in feedback.message

@@ -6,11 +6,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from mldrl_lite import experiments
 from mldrl_lite.__main__ import main
 from mldrl_lite.experiments import declared_parameters, pictures, run_notebook, store
 from mldrl_lite.messages import InputError
+from mldrl_lite.results import RESULT_TYPE, read_result
 
 PIXEL = base64.b64encode(b"\x89PNG pretended").decode()
 SHOW = f"""from IPython.display import display
@@ -95,3 +97,67 @@ def test_a_notebook_that_fails_is_not_stored(tmp_path: Path):
         store(notebook)
     assert notebook.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.ipynb"]
+
+
+def test_an_interrupt_keeps_what_is_done_and_says_what_is_not(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+    notebooks = [make(tmp_path / f"{name}.ipynb", SHOW) for name in ("a", "b", "c")]
+    run = experiments.run_notebook
+
+    def interrupted(notebook: Path, *rest: object) -> experiments.NotebookRun:
+        if notebook.stem == "b":
+            raise KeyboardInterrupt
+        return run(notebook, *rest)
+
+    monkeypatch.setattr(experiments, "run_notebook", interrupted)
+    assert main(["course", *map(str, notebooks), "-o", str(tmp_path / "runs")]) == 130
+    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert rows[1:] == [["a", "ok"], ["b", "interrupted"], ["c", "interrupted"]]
+
+
+def test_a_copy_never_overwrites_its_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    notebook = make(tmp_path / "a.ipynb", SHOW)
+    before = notebook.read_bytes()
+    assert main(["course", str(notebook), "-o", str(tmp_path)]) == 2
+    assert "would be overwritten by its own copy" in capsys.readouterr().err
+    assert notebook.read_bytes() == before
+
+
+def test_inputs_that_cannot_be_used_get_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    notebook = make(tmp_path / "a.ipynb")
+    (tmp_path / "text.ipynb").write_text("hello")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "d").mkdir()
+    twin = make(tmp_path / "d" / "a.ipynb")
+    cases = [
+        (["course", str(tmp_path / "text.ipynb")], "is not a notebook"),
+        (["course", str(notebook), "-o", str(tmp_path / "file")], "Cannot write in"),
+        (["course", str(notebook), str(twin)], "Two notebooks are named a"),
+        (["store", str(tmp_path / "none.ipynb")], "No notebook"),
+        (["picture", str(notebook), "1", str(tmp_path / "x.png")], "has no figure"),
+    ]
+    for arguments, message in cases:
+        assert main(arguments) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_an_unknown_kernel_is_a_failed_row(tmp_path: Path):
+    notebook = make(tmp_path / "a.ipynb")
+    node = nbformat.read(notebook, as_version=4)
+    node.metadata["kernelspec"]["name"] = "none_such"
+    nbformat.write(node, notebook)
+    run = run_notebook(notebook, tmp_path / "runs", {})
+    assert (run.status, "none_such" in run.error) == ("failed", True)
+
+
+def test_pictures_of_an_earlier_run_do_not_stay(tmp_path: Path):
+    run_notebook(make(tmp_path / "a.ipynb", SHOW, SHOW), tmp_path / "runs", {})
+    run_notebook(make(tmp_path / "a.ipynb", SHOW), tmp_path / "runs", {})
+    assert [path.name for path in (tmp_path / "runs" / "a" / "pictures").iterdir()] == ["1.png"]
+
+
+def test_the_last_result_counts():
+    cells = [
+        new_code_cell(outputs=[new_output("display_data", {RESULT_TYPE: {"headline": h}})]) for h in ("one", "two")
+    ]
+    assert read_result(new_notebook(cells=cells))["headline"] == "two"
+    assert read_result(new_notebook())["headline"] == ""

@@ -1,7 +1,10 @@
 """MMDynamic does what its formulas say, and what the chapter printed."""
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -210,3 +213,83 @@ def test_a_batch_of_other_views_is_refused():
         model([*views, views[1]])
     with pytest.raises(InputError, match=r"widths \[3, 5\]"):
         model(views[::-1])
+
+
+@pytest.mark.parametrize("config", [None, [1], "lr", 3])
+def test_a_config_that_is_no_mapping(config: object):
+    with pytest.raises(InputError, match="config = .*give a dict such as"):
+        MMDynamic([3], 2, True, config)
+
+
+@pytest.mark.parametrize("in_dim", [3, None, "300", {3: 1}])
+def test_in_dim_that_is_no_list(in_dim: object):
+    with pytest.raises(InputError, match="in_dim = .* is not a list"):
+        MMDynamic(in_dim, 2, True, CONFIG)
+
+
+def test_numbers_from_numpy_load_back(tmp_path: Path):
+    config = {"lr": np.float64(1e-3), "reg": np.float32(0), "hidden_dim": np.int64(2)}
+    model = MMDynamic(np.array([3, 4]), np.int64(2), True, config)
+    torch.save({"hyper_parameters": dict(model.hparams)}, tmp_path / "hparams.pt")
+    assert torch.load(tmp_path / "hparams.pt")["hyper_parameters"]["config"] == {
+        "lr": 1e-3,
+        "reg": 0.0,
+        "hidden_dim": 2,
+    }
+
+
+def test_three_classes_from_end_to_end(quiet_trainer: Callable[..., Trainer], tmp_path: Path):
+    random = np.random.default_rng(0)
+    for part, n in (("tr", 60), ("te", 31)):
+        labels = np.arange(n) % 3
+        for view, width in (("a", 4), ("b", 2)):
+            np.savetxt(
+                tmp_path / f"{view}_{part}.csv", 4 * labels[:, None] + random.normal(size=(n, width)), delimiter=","
+            )
+        np.savetxt(tmp_path / f"labels_{part}.csv", labels)
+    datamodule = TCPDataModule(tmp_path.name, cv=None, batch_size=30, data_dir=str(tmp_path))  # last batch: one sample
+    model = MMDynamic(datamodule.in_dim, datamodule.num_class, False, CONFIG | {"lr": 1e-2})
+    trainer = quiet_trainer(max_epochs=20)
+    trainer.fit(model, datamodule)
+    accuracy = trainer.callback_metrics["ptl/val_accuracy"].item()
+    part = datamodule.parts["val"]
+    right = (model.eval()(part.views).logit.argmax(dim=1) == part.labels).float().mean().item()
+    assert accuracy == pytest.approx(right, abs=1e-6)
+    trainer.test(model, datamodule, verbose=False)
+    assert set(model.test_result) == {"test_metric_1", "test_metric_2", "test_metric_3"}
+    assert model.test_result["test_metric_1"] > 0.4
+
+
+TWO_PROCESSES = """
+import sys, warnings
+warnings.simplefilter("ignore")
+from pytorch_lightning import Callback, Trainer, seed_everything
+from mldrl_lite import MMDynamic, TCPDataModule
+
+class Note(Callback):
+    def on_test_end(self, trainer, pl_module):
+        if trainer.is_global_zero:
+            print("RESULT", sorted(pl_module.test_result.items()))
+
+seed_everything(0, verbose=False)
+datamodule = TCPDataModule("WDBC")
+model = MMDynamic(datamodule.in_dim, 2, True, {"lr": 1e-3, "reg": 0, "hidden_dim": 4})
+quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+devices = int(sys.argv[1])
+strategy = "ddp_fork" if devices > 1 else "auto"
+Trainer(accelerator="cpu", devices=devices, strategy=strategy, callbacks=[Note()], **quiet).test(
+    model, datamodule, verbose=False
+)
+"""
+
+
+def test_two_processes_report_the_metrics_of_one(tmp_path: Path):
+    (tmp_path / "script.py").write_text(TWO_PROCESSES)
+    results = []
+    for devices in ("1", "2"):
+        command = [sys.executable, "script.py", devices]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert run.returncode == 0, run.stderr[-2000:]
+        results += [line for line in run.stdout.splitlines() if line.startswith("RESULT")]
+    assert len(results) == 2
+    assert results[0] == results[1]

@@ -36,7 +36,7 @@ def test_every_target_that_is_named_exists(target: str):
 def test_variables_reach_the_notebooks():
     command = ["make", "--dry-run", "run", "DATA_TYPE=ROSMAP", "DATA_DIR=some folder"]
     planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
-    assert '-p data_type "ROSMAP" -p data_dir "some folder"' in re.sub(r"\s+", " ", planned.replace("\\\n", " "))
+    assert "-p data_type 'ROSMAP' -p data_dir 'some folder'" in re.sub(r"\s+", " ", planned.replace("\\\n", " "))
 
 
 def test_papermill_lines_use_parameters_that_exist():

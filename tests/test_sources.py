@@ -224,3 +224,43 @@ def test_a_full_disk(server: type[_Server], tmp_path: Path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not (tmp_path / "cache" / "1_te.csv").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Odd but real folders
+
+
+def test_a_view_without_its_training_file_is_not_left_out_in_silence(folder: Path):
+    (folder / "5_te.csv").write_text("1,2\n" * 3)
+    with pytest.raises(InputError, match=r"Missing file .*5_tr.csv"):
+        sources.load("mine", str(folder.parent))
+
+
+def test_what_single_precision_cannot_hold_is_named(folder: Path):
+    (folder / "9_tr.csv").write_text("1,2,3,4\n1,1e39,3,4\n" * 3)
+    with pytest.raises(InputError, match=r"9_tr.csv, line 2, column 2: 1e\+39 is not a finite number"):
+        sources.load("mine", str(folder.parent))
+
+
+def test_files_as_spreadsheets_write_them(folder: Path):
+    plain = sources.load("mine", str(folder.parent))
+    path = folder / "9_tr.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n\r\n")
+    assert np.array_equal(sources.load("mine", str(folder.parent)).views[0], plain.views[0])
+
+
+def test_every_way_to_name_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.chdir(folder)
+    for data_dir in ("~", "~/mine", ".", "..", "../mine/"):
+        assert len(sources.load("mine", data_dir).labels) == 9
+    monkeypatch.setenv("MLDRL_LITE_DATA", str(folder / "elsewhere"))
+    assert len(sources.load("mine", "..").labels) == 9  # what was given goes before the environment
+    with pytest.raises(InputError, match="data_dir = 3 cannot be used"):
+        sources.load("mine", 3)
+
+
+def test_simulated_labels_are_wrong_where_they_say():
+    right, wrong = sources.simulated(wrong_share=0), sources.simulated(wrong_share=0.06)
+    assert (right.labels != wrong.labels).mean() == pytest.approx(0.06, abs=0.002)
+    assert all(np.array_equal(one, two) for one, two in zip(right.views, wrong.views, strict=True))

@@ -64,7 +64,10 @@ class Findings(list[Finding]):
         return "\n".join(lines) or _NOTHING
 
     def _repr_html_(self) -> str:
-        rows = [[f"<td>{html.escape(text)}</td>" for text in astuple(finding)[1:]] for finding in self]
+        rows = [
+            [f'<td style="text-align: left">{html.escape(text)}</td>' for text in astuple(finding)[1:]]
+            for finding in self
+        ]
         head = "".join(f"<th>{title}</th>" for title in ("what", "where", "why it matters", "fix"))
         body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
         return f"<table><tr>{head}</tr>{body}</table>" if rows else f"<p>{_NOTHING}</p>"

@@ -1,0 +1,55 @@
+"""What a page opens with: calm messages, one thread, one folder, source on show."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mldrl_lite import notebook
+from mldrl_lite.metrics import evaluate
+
+SCRIPT = """
+import sys, torch
+from pytorch_lightning import Trainer
+from mldrl_lite.notebook import open_page
+out = open_page("made/here")
+assert out.is_dir()
+Trainer(logger=False, accelerator="cpu", max_epochs=1)
+import logging
+logging.getLogger("pytorch_lightning.callbacks").info("a message that stays")
+print("threads", torch.get_num_threads())
+"""
+
+
+@pytest.mark.parametrize(("variable", "threads"), [(None, "1"), ("2", "2")])
+def test_a_page_opens_calmly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str | None, threads: str):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if variable:
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    run = subprocess.run([sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert run.stdout.splitlines() == ["a message that stays", f"threads {threads}"]
+    assert run.stderr == ""
+
+
+def test_source_is_shown_as_it_stands(monkeypatch: pytest.MonkeyPatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    notebook.show_source(evaluate)
+    [data] = shown
+    assert data["text/plain"].startswith("def evaluate(labels: ArrayLike")
+    assert "evaluate" in data["text/html"]
+    assert "<pre" in data["text/html"]
+
+
+def test_the_noise_is_left_out_and_the_rest_is_not(capsys: pytest.CaptureFixture[str]):
+    logger = logging.getLogger("pytorch_lightning")
+    handlers, level = logger.handlers, logger.level
+    try:
+        notebook.calm_lightning()
+        logger.info("GPU available: False, used: False")
+        logger.info("`Trainer.fit` stopped")
+    finally:
+        logger.handlers, logger.level = handlers, level
+    assert capsys.readouterr().out == "`Trainer.fit` stopped\n"
