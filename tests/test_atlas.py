@@ -5,6 +5,7 @@ import copy
 import inspect
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -41,7 +42,7 @@ def tagged(node: NotebookNode, name: str) -> list[NotebookNode]:
 
 
 def makers(node: NotebookNode) -> set[str]:
-    """`Trainer`, and the functions of the notebook that hand their keywords on to it, directly or by another of them."""
+    """`Trainer`, and the functions of the notebook that hand their keywords on to it, at once or through another."""
     trees = [ast.parse(cell.source) for cell in node.cells if cell.cell_type == "code"]
     functions = [part for tree in trees for part in tree.body if isinstance(part, ast.FunctionDef) and part.args.kwarg]
     known = {"Trainer"}
@@ -180,13 +181,11 @@ def test_each_experiment_takes_under_5_s_and_all_under_90(atlas: NotebookNode, t
 
 def seconds(cell: NotebookNode) -> float:
     times = cell.metadata.execution
-    start, end = (_parse(times[f"iopub.{moment}"]) for moment in ("status.busy", "status.idle"))
+    start, end = (parse_time(times[f"iopub.{moment}"]) for moment in ("status.busy", "status.idle"))
     return (end - start).total_seconds()
 
 
-def _parse(moment: str):
-    from datetime import datetime
-
+def parse_time(moment: str) -> datetime:
     return datetime.fromisoformat(moment)
 
 
