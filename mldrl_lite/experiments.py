@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import os
 import shutil
 import tempfile
@@ -36,6 +37,8 @@ class NotebookRun:
     """`ok`, `failed`, `skipped` or `interrupted`."""
     seconds: float = 0.0
     headline: str = ""
+    fingerprint: str = ""
+    """The first digits of the fingerprint in the ledger that the notebook left, if it left one."""
     pictures: str = ""
     """The folder of its figures."""
     error: str = ""
@@ -71,7 +74,9 @@ def run_notebook(notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar]
         raise InputError(
             f"Cannot write in {str(folder)!r} ({failure.strerror}): give --out a folder of yours."
         ) from None
+    # What an earlier run left must not pass for this one's.
     shutil.rmtree(folder / "pictures", ignore_errors=True)
+    (folder / "ledger.json").unlink(missing_ok=True)
     own = {"out_dir": str(folder)} if "out_dir" in declared_parameters(notebook) else {}
     start = time.perf_counter()
     error = ""
@@ -96,9 +101,15 @@ def run_notebook(notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar]
         status="failed" if error else "ok",
         seconds=seconds,
         headline=read_result(executed)["headline"],
+        fingerprint=_fingerprint(folder / "ledger.json"),
         pictures=save_pictures(executed, folder / "pictures"),
         error=error,
     )
+
+
+def _fingerprint(ledger: Path) -> str:
+    # Read as plain JSON: `reproducibility.read_ledger` would import torch, which takes longer than the whole command.
+    return json.loads(ledger.read_text(encoding="utf-8"))["fingerprint"][:8] if ledger.is_file() else ""
 
 
 def pictures(notebook: nbformat.NotebookNode) -> list[bytes]:
@@ -153,9 +164,11 @@ def run_course(notebooks: Iterable[Path], out_dir: Path, parameters: Mapping[str
 
 
 def report(runs: Iterable[NotebookRun]) -> str:
-    """Return the closing table: notebook, status, seconds, result, figures; then the errors."""
-    rows = [("notebook", "status", "seconds", "result", "pictures")]
-    rows += [(run.notebook, run.status, f"{run.seconds:.0f}", run.headline, run.pictures) for run in runs]
+    """Return the closing table: notebook, status, seconds, result, weights, figures; then the errors."""
+    rows = [("notebook", "status", "seconds", "result", "weights", "pictures")]
+    rows += [
+        (run.notebook, run.status, f"{run.seconds:.0f}", run.headline, run.fingerprint, run.pictures) for run in runs
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines += [f"{run.notebook} {run.status}: {run.error}" for run in runs if run.error]

@@ -153,6 +153,9 @@ def test_the_table_lists_every_argument_and_its_links_work(atlas: NotebookNode):
     data = [output.get("data", {}) for cell in atlas.cells for output in cell.get("outputs", [])]
     [table] = [part["text/markdown"] for part in data if "text/markdown" in part]
     assert re.findall(r"^\| \[(\w+)\]\(#\1\) \|", table, re.M) == ARGUMENTS
+    defaults = inspect.signature(Trainer.__init__).parameters
+    for name in ARGUMENTS:
+        assert re.search(rf"^\| \[{name}\].* \| `{re.escape(repr(defaults[name].default))}` \| ", table, re.M), name
     anchors = {heading.replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", prose(atlas), re.M)}
     assert set(re.findall(r"\]\(#([^)]+)\)", table)) <= anchors
 
@@ -210,7 +213,7 @@ def expect(name: str, right: list, wrong: list[tuple[object, str]]) -> None:
 
 
 @pytest.mark.parametrize("name", CHECKS)
-@pytest.mark.parametrize("answer", [*ODD, {"callbacks": 3}, LightningModule], ids=repr)
+@pytest.mark.parametrize("answer", [*ODD, {"callbacks": 3}, LightningModule], ids=lambda answer: type(answer).__name__)
 def test_no_check_raises_on_an_odd_answer(name: str, answer: object):
     feedback = judge(name, answer)
     assert not feedback.right

@@ -1,6 +1,7 @@
 """Running notebooks from the command line: what ran, what failed and why, and nothing lost."""
 
 import base64
+import json
 from pathlib import Path
 
 import nbformat
@@ -33,10 +34,19 @@ def test_course_shows_a_table_and_keeps_results_and_pictures(tmp_path: Path, cap
     notebook = make(tmp_path / "a.ipynb", SHOW)
     assert main(["course", str(notebook), "-o", str(tmp_path / "runs"), "-p", "n", "5"]) == 0
     table = capsys.readouterr().out
-    assert table.splitlines()[0].split() == ["notebook", "status", "seconds", "result", "pictures"]
+    assert table.splitlines()[0].split() == ["notebook", "status", "seconds", "result", "weights", "pictures"]
     assert "n is 5" in table
     assert (tmp_path / "runs" / "a.ipynb").is_file()
     assert (tmp_path / "runs" / "a" / "pictures" / "1.png").read_bytes() == base64.b64decode(PIXEL)
+
+
+def test_the_table_shows_the_fingerprint_of_the_ledger(tmp_path: Path):
+    content = json.dumps({"fingerprint": "ab12" * 16})
+    ledger = f"import pathlib; pathlib.Path(out_dir, 'ledger.json').write_text({content!r})"
+    run = run_notebook(make(tmp_path / "a.ipynb", ledger, parameters="out_dir = 'x'"), tmp_path / "runs", {})
+    assert run.fingerprint == "ab12ab12"
+    without = run_notebook(make(tmp_path / "a.ipynb", parameters="out_dir = 'x'"), tmp_path / "runs", {})
+    assert without.fingerprint == ""
 
 
 def test_a_failure_names_the_cell_and_the_error_and_the_others_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

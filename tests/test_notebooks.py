@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 
 from mldrl_lite.callbacks import HookRecorder, hook_names
-from mldrl_lite.experiments import WIDGET
+from mldrl_lite.experiments import WIDGET, declared_parameters
 from mldrl_lite.results import RESULT_TYPE
 from mldrl_lite.trainer_arguments import REMOVED
 
@@ -302,3 +302,9 @@ def test_a_figure_and_one_result(node: NotebookNode):
 
 def test_something_is_compared_by_nbval(node: NotebookNode):
     assert sum("nbval-check-output" in tags(cell) for cell in code_cells(node)) >= 3
+
+
+def test_papermill_sees_every_parameter(notebook: Path, node: NotebookNode):
+    # papermill passes over a line with a second "=", and only logs that it does.
+    names = [statement.targets[0].id for statement in tree(node.cells[1]).body]
+    assert declared_parameters(notebook) == names
