@@ -6,7 +6,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
 OUT ?= runs
-WORKERS ?= 2
+# Much of the tests' time is spent waiting for kernels to start, so three at once keep two cores busy.
+WORKERS ?= 3
 
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
@@ -28,7 +29,7 @@ run: install
 test: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
 	cd build/nbval && "$(CURDIR)/$(BIN)/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env \
 	  --nbval-cell-timeout 300 -c /dev/null --rootdir . .

@@ -11,19 +11,20 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-def _rosmap() -> Path | None:
+def find_rosmap() -> Path | None:
+    """Return the folder that holds ROSMAP/, or None."""
     given = os.environ.get("MLDRL_LITE_DATA")
     places = [Path(given)] if given else [ROOT.parent / "shared" / "data"]
-    return next((place for place in places if (place / "ROSMAP" / "labels_tr.csv").is_file()), None)
+    return next((place.resolve() for place in places if (place / "ROSMAP" / "labels_tr.csv").is_file()), None)
 
 
 @pytest.fixture(scope="session")
 def rosmap() -> Path:
     """The folder that holds ROSMAP/."""
-    folder = _rosmap()
+    folder = find_rosmap()
     if folder is None:
         pytest.skip("ROSMAP is not here: set MLDRL_LITE_DATA to the folder that holds ROSMAP/")
-    return folder.resolve()
+    return folder
 
 
 @pytest.fixture(autouse=True)
