@@ -82,7 +82,7 @@ def find_folder(data_type: str, data_dir: str | None = None) -> Path | None:
     if root:
         base = _folder(root)
         for folder in (base / str(data_type), base):
-            if (folder / "labels_tr.csv").is_file() and folder.name.lower() == str(data_type).lower():
+            if (folder / "labels_tr.csv").is_file() and folder.resolve().name.lower() == str(data_type).lower():
                 return folder
     if data_type == "ROSMAP" and not data_dir:
         return None
@@ -91,7 +91,7 @@ def find_folder(data_type: str, data_dir: str | None = None) -> Path | None:
 
 def _folder(root: str) -> Path:
     try:
-        return Path(root).expanduser().resolve()
+        return Path(root).expanduser()
     except (TypeError, RuntimeError) as error:
         raise InputError(f"data_dir = {root!r} cannot be used ({error}): give the path of a folder.") from None
 
