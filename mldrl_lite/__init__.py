@@ -9,7 +9,7 @@ _HOME = {
     "TCP_DataModule": "datamodule",
     "diagnose": "diagnosis",
     "explain": "trainer_arguments",
-    "translate": "trainer_arguments",
+    "translate": "translation",
 }
 
 __all__ = ["MMDynamic", "TCPDataModule", "TCP_DataModule", "diagnose", "explain", "translate"]

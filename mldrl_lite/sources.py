@@ -76,11 +76,15 @@ def find_folder(data_type: str, data_dir: str | None = None) -> Path | None:
     """Return the folder that holds `data_type`, or None when ROSMAP has to be downloaded.
 
     Raises:
-        InputError: `data_type` is neither a built-in source nor a folder with a `labels_tr.csv`.
+        InputError: `data_type` is neither a built-in source nor a folder with a `labels_tr.csv`, or `MLDRL_LITE_DATA`
+            does not name a folder.
     """
     root = data_dir or os.environ.get(DATA_VARIABLE)
     if root:
         base = _folder(root)
+        if not data_dir and not base.is_dir():
+            # Going to the network instead would hide the slip.
+            raise InputError(f"{DATA_VARIABLE} = {root!r} is not a folder: give one that holds ROSMAP/, or unset it.")
         for folder in (base / str(data_type), base):
             if (folder / "labels_tr.csv").is_file() and folder.resolve().name.lower() == str(data_type).lower():
                 return folder

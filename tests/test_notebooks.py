@@ -256,7 +256,8 @@ def test_every_trainer_argument_in_prose_exists(node: NotebookNode):
 def test_modules_import_downward_only():
     order = [
         *("messages", "parameters", "sources", "metrics", "reproducibility", "datamodule", "model", "callbacks"),
-        *("figures", "trainer_arguments", "diagnosis", "notebook", "results", "exercises", "experiments", "__main__"),
+        *("recipes", "figures", "trainer_arguments", "translation", "diagnosis", "notebook", "speed", "results"),
+        *("exercises", "quiz", "kernels", "experiments", "course", "workshop", "bench", "__main__"),
     ]
     for path in (ROOT / "mldrl_lite").glob("*.py"):
         if path.stem == "__init__":

@@ -260,6 +260,12 @@ def test_every_way_to_name_the_folder(folder: Path, monkeypatch: pytest.MonkeyPa
         sources.load("mine", 3)
 
 
+def test_a_misspelled_folder_in_the_environment_does_not_lead_to_a_download(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("MLDRL_LITE_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match="MLDRL_LITE_DATA = '.*nowhere' is not a folder"):
+        sources.find_folder("ROSMAP")
+
+
 def test_simulated_labels_are_wrong_where_they_say():
     right, wrong = sources.simulated(wrong_share=0), sources.simulated(wrong_share=0.06)
     assert (right.labels != wrong.labels).mean() == pytest.approx(0.06, abs=0.002)

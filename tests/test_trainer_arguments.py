@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 
 from mldrl_lite import trainer_arguments
 from mldrl_lite.messages import InputError
-from mldrl_lite.trainer_arguments import GROUPS, NEW, REMOVED, REMOVED_STRATEGIES, explain, table, translate
+from mldrl_lite.trainer_arguments import GROUPS, NEW, REMOVED, REMOVED_STRATEGIES, explain, table
+from mldrl_lite.translation import Translation, translate
 
 # Calls as people wrote them for 1.x, most of them found in public repositories (folded, long arguments shortened), and
 # what they are today. A line "->" stands between the two.
@@ -767,7 +768,7 @@ def test_a_note_warns_of(old, words):
 
 def test_a_call_of_today_stays_as_it_was_typed():
     source = 'trainer = Trainer(accelerator="gpu", devices=[3],  # the fourth\n    max_epochs=30)'
-    assert translate(source) == trainer_arguments.Translation(source, (), ())
+    assert translate(source) == Translation(source, (), ())
 
 
 def test_the_statement_around_the_call_stays():
