@@ -1,228 +1,429 @@
-"""Run notebooks through papermill, say how it went, and keep what came out."""
+"""Run a notebook many times with other parameters: nothing that is done is lost, nothing is run twice.
 
-import base64
-import io
+A sweep writes each run into a folder of its own, named from the run's parameters:
+
+    runs/x/cv=3,lr=0.001/run.json             parameters, result, seconds, status, what it was run from
+    runs/x/cv=3,lr=0.001/00_quickstart.ipynb  the executed notebook
+    runs/x/cv=3,lr=0.001/…                    what the notebook wrote into out_dir, and its figures
+    runs/x/results.csv, results.png           the table of all runs, and its picture
+
+While it is under way, a run lives in a folder whose name begins with a dot; one rename makes it visible.
+"""
+
+import hashlib
+import itertools
 import json
 import os
-import shutil
-import tempfile
-import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import sys
+import uuid
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import nbformat
-import papermill
-from jupyter_client.kernelspec import NoSuchKernel
-from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
-from papermill.exceptions import PapermillExecutionError
-from PIL import Image
-from traitlets.config import Config
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from nbformat import NotebookNode
+from tqdm.auto import tqdm
 
+from mldrl_lite import launch, runs
+from mldrl_lite.launch import declared, declared_parameters, open_notebook, pictures, run_notebook
 from mldrl_lite.messages import InputError, did_you_mean, listing
-from mldrl_lite.parameters import Scalar
-from mldrl_lite.results import read_result
+from mldrl_lite.parameters import Declared, Scalar, require
+from mldrl_lite.runs import Job, execute
+from mldrl_lite.sources import DATA_VARIABLE, find_folder
 
-# What travels between a kernel and us may be read by others on the same machine, unless it is encrypted.
-_KERNEL_CONFIG = Config(KernelManager={"transport_encryption": "auto"})
+if TYPE_CHECKING:
+    import pandas as pd
 
+__all__ = ["collect", "declared_parameters", "execute", "pictures", "run_notebook", "sweep"]
 
-@dataclass(frozen=True)
-class NotebookRun:
-    """How one notebook went."""
-
-    notebook: str
-    status: str
-    """`ok`, `failed`, `skipped` or `interrupted`."""
-    seconds: float = 0.0
-    headline: str = ""
-    fingerprint: str = ""
-    """The first digits of the fingerprint in the ledger that the notebook left, if it left one."""
-    pictures: str = ""
-    """The folder of its figures."""
-    error: str = ""
-    """The cell and the error of a failed run, or why it was skipped."""
+TABLE = "results.csv"
+FIGURE = "results.png"
+SUMMARY = (TABLE, FIGURE)
+_OWN = ("seconds", "status", "error", "fingerprint", "run")
 
 
-def declared_parameters(notebook: Path) -> list[str]:
-    """Return the names in the notebook's `parameters` cell.
+def sweep(
+    notebook: str | Path,
+    grid: Mapping[str, Scalar | Iterable[Scalar]],
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    executor: Executor | None = None,
+    kernel: str | None = None,
+    progress: bool = True,
+    again: bool = False,
+) -> "pd.DataFrame":
+    """Run a notebook once for every combination of parameters; run only what `out` does not hold yet.
 
-    Raises:
-        InputError: the file is not there.
-    """
-    if not Path(notebook).is_file():
-        raise InputError(f"No notebook {str(notebook)!r}: give the path of an .ipynb file.")
-    try:
-        return list(papermill.inspect_notebook(str(notebook)))
-    except nbformat.reader.NotJSONError:
-        raise InputError(f"{str(notebook)!r} is not a notebook: its text is not JSON.") from None
+    A run counts as held when it ended well with the same parameters, the same code cells, the same files of data and
+    the same version of this package. A run that fails is recorded, and the others go on. Interrupted at any moment,
+    the same call does the rest.
 
+    Args:
+        notebook: an `.ipynb` file with a cell tagged `parameters`.
+        grid: values, or one value, for parameters that the notebook declares.
+        out: the folder of the runs; it may hold runs of the same notebook with other parameters.
+        jobs: how many run at once, each in a kernel of its own with one thread, unless OMP_NUM_THREADS says otherwise.
+        executor: takes the place of `jobs`. Runs are submitted to it as `execute(job)`, which can be pickled; its
+            workers must see the folder `out` under the same path.
+        kernel: the name of the Jupyter kernel.
+        progress: show a bar with the time left and the failures so far.
+        again: run everything, also what `out` holds.
 
-def run_notebook(notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar]) -> NotebookRun:
-    """Execute a notebook into `out_dir/NAME.ipynb`, its files into `out_dir/NAME/`, its figures into `…/pictures/`.
-
-    An error in a cell is part of the returned `NotebookRun`; it does not stop the caller.
-    """
-    folder = out_dir / notebook.stem
-    copy = out_dir / notebook.name
-    if copy.resolve() == notebook.resolve():
-        raise InputError(f"{str(notebook)!r} would be overwritten by its own copy: give --out another folder.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as failure:
-        raise InputError(
-            f"Cannot write in {str(folder)!r} ({failure.strerror}): give --out a folder of yours."
-        ) from None
-    # What an earlier run left must not pass for this one's.
-    shutil.rmtree(folder / "pictures", ignore_errors=True)
-    (folder / "ledger.json").unlink(missing_ok=True)
-    own = {"out_dir": str(folder)} if "out_dir" in declared_parameters(notebook) else {}
-    start = time.perf_counter()
-    error = ""
-    try:
-        papermill.execute_notebook(
-            notebook,
-            copy,
-            {**own, **parameters},
-            progress_bar={"desc": notebook.stem, "leave": False},
-            config=_KERNEL_CONFIG,
-        )
-    except PapermillExecutionError as failure:
-        error = f"cell In [{failure.exec_count}]: {failure.ename}: {failure.evalue}"
-    except DeadKernelError as failure:
-        error = f"the kernel died: {failure}"
-    except NoSuchKernel as failure:
-        return NotebookRun(notebook.stem, "failed", error=str(failure))
-    seconds = time.perf_counter() - start
-    executed = nbformat.read(copy, as_version=4)
-    return NotebookRun(
-        notebook=notebook.stem,
-        status="failed" if error else "ok",
-        seconds=seconds,
-        headline=read_result(executed)["headline"],
-        fingerprint=_fingerprint(folder / "ledger.json"),
-        pictures=save_pictures(executed, folder / "pictures"),
-        error=error,
-    )
-
-
-def _fingerprint(ledger: Path) -> str:
-    # Read as plain JSON: `reproducibility.read_ledger` would import torch, which takes longer than the whole command.
-    return json.loads(ledger.read_text(encoding="utf-8"))["fingerprint"][:8] if ledger.is_file() else ""
-
-
-def pictures(notebook: nbformat.NotebookNode) -> list[bytes]:
-    """Return the figures of an executed notebook, in order, as PNG files."""
-    return [
-        base64.b64decode(output.data["image/png"])
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
-    ]
-
-
-def save_pictures(notebook: nbformat.NotebookNode, folder: Path) -> str:
-    """Write the figures of an executed notebook as `1.png`, `2.png`, …; return the folder, or "" without figures."""
-    images = pictures(notebook)
-    for number, image in enumerate(images, start=1):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{number}.png").write_bytes(image)
-    return str(folder) if images else ""
-
-
-def run_course(notebooks: Iterable[Path], out_dir: Path, parameters: Mapping[str, Scalar]) -> list[NotebookRun]:
-    """Run notebooks one after the other; with `parameters`, those that declare all of them.
-
-    An interrupt (Ctrl-C) ends the run and keeps what is done.
+    Returns:
+        One row per run of this grid: parameters, the values of `show_result`, seconds, status (`ok` or `failed`),
+        error, fingerprint (of the weights), run (its folder). `out/results.csv` and `results.png` show all runs in
+        `out`.
 
     Raises:
-        InputError: no notebook declares these parameters, or two notebooks have the same name.
+        InputError: a parameter that the notebook does not declare, a value of another type, or a folder that cannot be
+            used; nothing has been started then.
+        KeyboardInterrupt: after the kernels have been ended and results.csv written.
     """
-    notebooks = [Path(notebook) for notebook in notebooks]
-    stems = [notebook.stem for notebook in notebooks]
-    if twice := {stem for stem in stems if stems.count(stem) > 1}:
-        raise InputError(f"Two notebooks are named {min(twice)}: their copies would overwrite each other; rename one.")
-    declared = {notebook: declared_parameters(notebook) for notebook in notebooks}
-    if not any(set(parameters) <= set(names) for names in declared.values()):
-        known = sorted({name for names in declared.values() for name in names})
-        unknown = next((name for name in parameters if name not in known), listing(parameters))
-        raise InputError(f"No notebook takes {unknown}{did_you_mean(unknown, known)}: give {listing(known)}.")
-    runs = []
-    for notebook in notebooks:
-        missing = [name for name in parameters if name not in declared[notebook]]
-        if missing:
-            runs.append(NotebookRun(notebook.stem, "skipped", error=f"takes no {listing(missing)}"))
-            continue
+    require("jobs", jobs, int, at_least=1)
+    plan = plan_jobs(notebook, grid, out, kernel if executor else _installed(notebook, kernel))
+    folder = Path(plan[0].out)
+    with _locked(folder) as lock:
+        plan = [replace(job, token=lock.token) for job in plan]
+        runs.tidy(folder)
+        todo = [job for job in plan if again or not runs.is_done(job)]
+        pool = launch.threads(min(jobs, len(todo) or 1)) if executor is None else nullcontext(executor)
         try:
-            runs.append(run_notebook(notebook, out_dir, parameters))
+            _run(todo, pool, lock, _bar(plan, todo, progress))
         except KeyboardInterrupt:
-            rest = notebooks[notebooks.index(notebook) :]
-            runs += [NotebookRun(waiting.stem, "interrupted") for waiting in rest]
-            break
-    return runs
+            _write_table(table(folder), folder)
+            raise
+        finally:
+            runs.tidy(folder)
+    return _rows_of(collect(folder), plan)
 
 
-def report(runs: Iterable[NotebookRun]) -> str:
-    """Return the closing table: notebook, status, seconds, result, weights, figures; then the errors."""
-    rows = [("notebook", "status", "seconds", "result", "weights", "pictures")]
-    rows += [
-        (run.notebook, run.status, f"{run.seconds:.0f}", run.headline, run.fingerprint, run.pictures) for run in runs
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines += [f"{run.notebook} {run.status}: {run.error}" for run in runs if run.error]
-    return "\n".join(lines)
+def collect(out: str | Path) -> "pd.DataFrame":
+    """Return a table of all runs in a folder, and write it there as `results.csv` and `results.png`.
 
-
-def store(notebook: Path) -> None:
-    """Execute a notebook from a fresh kernel in an empty folder and store it with its outputs, tidied.
-
-    What changes from run to run is left out (times, progress bars), so that an unchanged notebook stays unchanged. The
-    file is replaced only when every cell has run.
+    A run of an older version of the notebook or of this package than the newest run is marked `outdated`. Without
+    numbers to draw there is no picture.
 
     Raises:
-        InputError: the file is not there.
-        nbclient.exceptions.CellExecutionError: a cell failed; the stored notebook is as before.
+        InputError: the folder holds no run.
     """
-    declared_parameters(notebook)
-    node = nbformat.read(notebook, as_version=4)
-    with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(
-            node,
-            record_timing=False,
-            coalesce_streams=True,
-            resources={"metadata": {"path": folder}},
-            config=_KERNEL_CONFIG,
+    folder = Path(out)
+    rows = table(folder)
+    if rows.empty:
+        raise InputError(f"No run in {str(out)!r}: give the folder that a sweep has written.")
+    _write_table(rows, folder)
+    _draw(rows, folder)
+    return rows
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The plan
+
+
+def plan_jobs(notebook: str | Path, grid: Mapping[str, Any], out: str | Path, kernel: str | None = None) -> list[Job]:
+    """Check a grid against the notebook and return its runs, in the grid's order; see `sweep`."""
+    node = open_notebook(notebook)
+    names = declared(node)
+    out = Path(os.path.abspath(out))
+    stem = Path(notebook).stem
+    defaults = {name: entry.default for name, entry in names.items() if isinstance(entry.default, Scalar)}
+    source = {"notebook": _code_sha(node), "package": _package_version()}
+    text = nbformat.writes(_without_outputs(node))
+    data = cache(lambda data_type, data_dir: data_sha(data_type, data_dir, out))
+    jobs = {}
+    for given in _points(_checked(grid, names, stem), list(names)):
+        every = defaults | given
+        jobs[json.dumps(given)] = Job(
+            name=runs.folder_name(given),
+            out=str(out),
+            stem=stem,
+            notebook=text,
+            given=given,
+            every=every | ({"out_dir": None} if "out_dir" in names else {}),
+            origin=source | {"data": data(every.get("data_type"), every.get("data_dir"))},
+            kernel=launch.kernel_for(node, kernel),
+            cwd=os.getcwd(),
         )
-        client.execute()
-    tidy(node)
-    part = notebook.with_suffix(".part")
-    nbformat.write(node, part)
-    os.replace(part, notebook)
+    _refuse_strangers(list(jobs.values()))
+    return list(jobs.values())
 
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
+def _checked(grid: Mapping[str, Any], names: Mapping[str, Declared], stem: str) -> dict[str, list[Scalar]]:
+    checked = {}
+    for name, values in grid.items():
+        if name not in names:
+            known = [known for known in names if known != "out_dir"]
+            takes = f"give {listing(known)}" if known else "tag its first code cell 'parameters'"
+            raise InputError(f"{stem} takes no parameter {name!r}{did_you_mean(name, known)}: {takes}.")
+        if name == "out_dir":
+            raise InputError("out_dir cannot be swept: each run gets a folder of its own in --out (out=).")
+        several = isinstance(values, Iterable) and not isinstance(values, str)
+        checked[name] = [names[name].check(value) for value in (values if several else [values])]
+        if not checked[name]:
+            raise InputError(f"Parameter {name} has no value: give one or more.")
+    return checked
 
 
-def tidy(node: nbformat.NotebookNode) -> None:
-    """Drop progress bars and what depends on the machine from an executed notebook; shrink its figures; in place."""
-    node.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-    )
+def _points(grid: Mapping[str, Sequence[Scalar]], order: Sequence[str]) -> Iterator[dict[str, Scalar]]:
+    # In the grid's order of values, but in the notebook's order of names: the order of -p on a command line is chance.
+    for values in itertools.product(*grid.values()):
+        given = dict(zip(grid, values, strict=True))
+        yield {name: given[name] for name in order if name in given}
+
+
+def _package_version() -> str:
+    try:
+        return version("mldrl-lite")
+    except PackageNotFoundError:  # a copy that is imported without having been installed
+        return "unknown"
+
+
+def _code_sha(node: NotebookNode) -> str:
+    sources = [cell.source for cell in node.cells if cell.cell_type == "code"]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+
+
+def _without_outputs(node: NotebookNode) -> NotebookNode:
+    node = nbformat.from_dict(node)
     for cell in node.cells:
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
-            for output in cell.outputs:
-                if "image/png" in output.get("data", {}):
-                    output.data["image/png"] = _small_png(output.data["image/png"])
+            cell.outputs, cell.execution_count = [], None
+    return node
 
 
-def _small_png(image: str) -> str:
-    """Store a figure with a palette of 256 colours, which is a third of the size and looks the same."""
-    file = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(image))).convert("RGB").quantize(256).save(file, "PNG", optimize=True)
-    return base64.b64encode(file.getvalue()).decode()
+def data_sha(data_type: Scalar, data_dir: Scalar, out: Path) -> str:
+    """Return the sha256 of the files that these parameters name; "" when they name none, or a built-in source.
+
+    A folder that cannot be used is the notebook's to complain about.
+    """
+    if data_type in ("SIMULATED", "WDBC"):
+        return ""
+    folder = Path(data_dir).expanduser() if data_dir and isinstance(data_dir, str) else None
+    if isinstance(data_type, str) and (folder or os.environ.get(DATA_VARIABLE)):
+        with suppress(InputError):
+            folder = find_folder(data_type, data_dir) or folder
+    return _folder_sha(folder, out) if folder and folder.is_dir() else ""
+
+
+def _folder_sha(folder: Path, out: Path) -> str:
+    digest, out = hashlib.sha256(), out.resolve()
+    try:
+        for path in sorted(folder.rglob("[!.]*")):  # a file manager may leave hidden files
+            if path.is_file() and out not in path.resolve().parents:
+                with path.open("rb") as file:
+                    content = hashlib.file_digest(file, "sha256").hexdigest()
+                digest.update(json.dumps([path.relative_to(folder).as_posix(), content]).encode())
+    except OSError as failure:
+        raise InputError(f"Cannot read {str(failure.filename)!r} ({failure.strerror}): make it readable.") from None
+    return digest.hexdigest()
+
+
+def _refuse_strangers(jobs: Sequence[Job]) -> None:
+    """Stop when `out` holds something else under these names, or when two runs would share one on some file systems."""
+    folder, remedy = Path(jobs[0].out), "give --out (out=) another folder"
+    others = {record["stem"] for _, record in runs.records(folder)} - {jobs[0].stem}
+    if others:
+        raise InputError(f"{str(folder)!r} holds runs of {min(others)}: {remedy}.")
+    names = {}
+    for job in jobs:
+        place = folder / job.name
+        if place.exists() and not runs.read_record(place):
+            raise InputError(f"{str(place)!r} is there and is no run: remove it, or {remedy}.")
+        twins = [names.setdefault(job.name.casefold(), job.given), (runs.read_record(place) or {}).get("given")]
+        if not all(given is None or runs.same(given, job.given) for given in twins):
+            raise InputError(f"Two runs would be named {job.name}, up to upper and lower case: {remedy}.")
+
+
+def _installed(notebook: str | Path, kernel: str | None) -> str:
+    name = launch.kernel_for(open_notebook(notebook), kernel)
+    try:
+        KernelSpecManager().get_kernel_spec(name)
+    except NoSuchKernel:
+        known = sorted(KernelSpecManager().find_kernel_specs())
+        raise InputError(f"No kernel {name!r}{did_you_mean(name, known)}: give {listing(known)}.") from None
+    return name
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# One sweep at a time in a folder
+
+
+class _Lock:
+    """The lock file of a sweep. Its text is a token: jobs that carry another one belong to a sweep that is over."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self.file, self.token = file, uuid.uuid4().hex
+        self.drop()
+        file.write(self.token)
+        file.flush()
+
+    def drop(self) -> None:
+        """Take back the token: what is still under way in some executor will not be kept."""
+        self.file.truncate(0)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[_Lock]:
+    """Hold the folder for this process; the lock dies with the process, however that ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / runs.LOCK).open("a+", encoding="utf-8")
+    except OSError as failure:
+        raise InputError(
+            f"Cannot write in {str(folder)!r} ({failure.strerror}): give --out (out=) a folder of yours."
+        ) from None
+    with file:
+        _take(file, folder)
+        lock = _Lock(file)
+        try:
+            yield lock
+        finally:
+            lock.drop()
+
+
+def _take(file: IO[str], folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        warnings.warn(f"This system has no file locks: run one sweep at a time into {str(folder)!r}.", stacklevel=5)
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise InputError(
+            f"Another sweep is writing into {str(folder)!r}: wait for its end, or give --out (out=) another folder."
+        ) from None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# All runs
+
+
+def _run(jobs: Sequence[Job], pool: AbstractContextManager[Executor], lock: _Lock, bar: tqdm) -> None:
+    with bar, pool as executor:
+        try:
+            futures = {executor.submit(execute, job): job for job in jobs}
+            _wait(futures, bar)
+        except BaseException:
+            lock.drop()  # before the kernels are ended: what a dying one leaves is no failed run
+            raise
+
+
+def _wait(futures: Mapping[Future, Job], bar: tqdm) -> None:
+    waiting, failures = set(futures), 0
+    while waiting:
+        done, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+        for future in done:
+            failures += _settle(future, futures[future], bar)
+            bar.set_postfix_str(f"{failures} failed" if failures else "", refresh=False)
+            bar.update()
+        if sys.stderr.isatty():
+            bar.refresh()  # the clock goes on; a log file needs no line a second
+
+
+def _settle(future: Future, job: Job, bar: tqdm) -> bool:
+    """Say whether a run failed, and record what its worker could not."""
+    try:
+        error = future.exception()
+    except CancelledError as cancelled:
+        error = cancelled
+    if error is not None:
+        _record_loss(job, error)
+    held = runs.read_record(Path(job.out, job.name)) or {"status": "failed", "error": "its folder is gone"}
+    failed = held["status"] == "failed"
+    if failed and not bar.disable:
+        bar.write(f"{job.name} failed: {held['error']}", file=sys.stderr)
+    return failed
+
+
+def _record_loss(job: Job, error: BaseException) -> None:
+    try:
+        runs.keep(job, runs.new_folder(job), f"the worker failed: {type(error).__name__}: {error}", 0.0)
+    except OSError as failure:
+        raise InputError(
+            f"Cannot write in {job.out!r} ({failure.strerror}): free some space and start again."
+        ) from error
+
+
+def _bar(plan: Sequence[Job], todo: Sequence[Job], progress: bool) -> tqdm:
+    layout = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}, {remaining} left]{postfix}"
+    done = len(plan) - len(todo)
+    # smoothing=0: runs that end in pairs would make the time left jump.
+    shape = {"total": len(plan), "initial": done, "bar_format": layout, "smoothing": 0}
+    return tqdm(desc=plan[0].stem, disable=not progress, **shape)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The table and the picture
+
+
+def table(folder: str | Path) -> "pd.DataFrame":
+    """Return the runs in a folder as they are, without writing anything; see `collect`."""
+    import pandas as pd
+
+    found = runs.records(Path(folder))
+    records = [record for _, record in found]
+    names = [name for record in records for name in record["given"]]
+    order = [name for record in records for name in record["parameters"]]
+    names = [name for name in dict.fromkeys(order) if name in names]
+    newest = max(records, key=lambda record: record["ended"], default=None)
+    rows = [_row(record, names, newest) | {"run": path.name} for path, record in found]
+    metrics = dict.fromkeys(name for row in rows for name in row if name not in (*names, *_OWN))
+    rows.sort(key=lambda row: [_sortable(row[name]) for name in names])
+    columns = [*names, *metrics, *_OWN]
+    # As objects first: of whole numbers and None, pandas would make floating-point numbers.
+    frame = pd.DataFrame([[row.get(column) for column in columns] for row in rows], columns=columns, dtype=object)
+    mixed = [name for name in names if frame[name].isna().any()]
+    frame = frame.astype({name: frame[name].infer_objects().dtype for name in columns if name not in mixed})
+    frame.attrs["parameters"], frame.attrs["metrics"] = names, list(metrics)
+    return frame
+
+
+def _row(record: Mapping[str, Any], names: Sequence[str], newest: Mapping[str, Any]) -> dict[str, Any]:
+    values = dict(record["values"])
+    fingerprint = record["fingerprint"] or values.get("fingerprint", "")
+    values.pop("fingerprint", None)
+    taken = {*record["parameters"], *_OWN}
+    outdated = any(record["origin"][part] != newest["origin"][part] for part in ("notebook", "package"))
+    return {
+        **{name: record["parameters"].get(name) for name in names},
+        **{f"result_{name}" if name in taken else name: value for name, value in values.items()},
+        "seconds": record["seconds"],
+        "status": "outdated" if outdated and record["status"] == "ok" else record["status"],
+        "error": record["error"],
+        "fingerprint": fingerprint,
+    }
+
+
+def _sortable(value: Scalar) -> tuple[bool, bool, float, str]:
+    text = isinstance(value, str)
+    return (value is not None, text, 0.0 if text or value is None else float(value), value if text else "")
+
+
+def _rows_of(rows: "pd.DataFrame", plan: Sequence[Job]) -> "pd.DataFrame":
+    """Return the rows of this plan, in its order."""
+    place = {name: i for i, name in enumerate(rows["run"])}
+    return rows.iloc[[place[job.name] for job in plan]].reset_index(drop=True)
+
+
+def _write_table(rows: "pd.DataFrame", folder: Path) -> None:
+    part = folder / f".{TABLE}.{uuid.uuid4().hex[:8]}"
+    rows.to_csv(part, index=False)
+    part.replace(folder / TABLE)
+
+
+def _draw(rows: "pd.DataFrame", folder: Path) -> None:
+    from mldrl_lite.sweep_figure import draw_sweep
+
+    part = folder / f".{FIGURE}.{uuid.uuid4().hex[:8]}.png"
+    if draw_sweep(rows, rows.attrs["parameters"], part):
+        part.replace(folder / FIGURE)
+    else:
+        (folder / FIGURE).unlink(missing_ok=True)

@@ -1,9 +1,10 @@
 """The result of a notebook: a table that people see and a record that a machine can read."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nbformat import NotebookNode
+if TYPE_CHECKING:  # its import takes a second, which every notebook would pay
+    from nbformat import NotebookNode
 
 RESULT_TYPE = "application/vnd.mldrl-lite.result+json"
 
@@ -28,7 +29,7 @@ def show_result(headline: str, values: Mapping[str, float | int | str | bool | N
     display(data, raw=True)
 
 
-def read_result(notebook: NotebookNode) -> dict[str, Any]:
+def read_result(notebook: "NotebookNode") -> dict[str, Any]:
     """Return the last result that an executed notebook shows, or `{"headline": "", "values": {}}`."""
     found = [
         output["data"][RESULT_TYPE]

@@ -190,10 +190,12 @@ def download_rosmap(cache: Path | None = None) -> Path:
     folder = cache or pooch.os_cache("mldrl_lite") / "ROSMAP"
     pooch.get_logger().setLevel("WARNING")  # the bar below says what happens
     shelf = pooch.create(folder, ROSMAP_URL, registry=ROSMAP_SHA256, retry_if_failed=1)
+    # Seconds to connect and to wait for the next bytes: where there is no network, that should be known soon.
+    download = pooch.HTTPDownloader(timeout=(3, 30))
     name = ""
     try:
         for name in tqdm(ROSMAP_SHA256, desc="ROSMAP", unit="file", leave=False):
-            shelf.fetch(name)
+            shelf.fetch(name, downloader=download)
     except RequestException as error:
         reason = f"{type(error).__name__} while fetching {name}"
         raise InputError(f"ROSMAP could not be downloaded ({reason}): {_OFFLINE}") from error

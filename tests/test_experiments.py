@@ -2,6 +2,10 @@
 
 import base64
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -9,9 +13,10 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from mldrl_lite import experiments
+from mldrl_lite import launch
 from mldrl_lite.__main__ import main
-from mldrl_lite.experiments import declared_parameters, pictures, run_notebook, store
+from mldrl_lite.course import run_course, store
+from mldrl_lite.experiments import declared_parameters, pictures, run_notebook
 from mldrl_lite.messages import InputError
 from mldrl_lite.results import RESULT_TYPE, read_result
 
@@ -111,14 +116,14 @@ def test_a_notebook_that_fails_is_not_stored(tmp_path: Path):
 
 def test_an_interrupt_keeps_what_is_done_and_says_what_is_not(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch):
     notebooks = [make(tmp_path / f"{name}.ipynb", SHOW) for name in ("a", "b", "c")]
-    run = experiments.run_notebook
+    run = launch.run_notebook
 
-    def interrupted(notebook: Path, *rest: object) -> experiments.NotebookRun:
+    def interrupted(notebook: Path, *rest: object) -> launch.NotebookRun:
         if notebook.stem == "b":
             raise KeyboardInterrupt
         return run(notebook, *rest)
 
-    monkeypatch.setattr(experiments, "run_notebook", interrupted)
+    monkeypatch.setattr(launch, "run_notebook", interrupted)
     assert main(["course", *map(str, notebooks), "-o", str(tmp_path / "runs")]) == 130
     rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
     assert rows[1:] == [["a", "ok"], ["b", "interrupted"], ["c", "interrupted"]]
@@ -171,3 +176,72 @@ def test_the_last_result_counts():
     ]
     assert read_result(new_notebook(cells=cells))["headline"] == "two"
     assert read_result(new_notebook())["headline"] == ""
+
+
+def test_each_notebook_reads_a_text_as_it_declares_the_parameter(tmp_path: Path):
+    show = "from mldrl_lite.results import show_result\nshow_result(repr(n), {})"
+    number = make(tmp_path / "number.ipynb", show)
+    text = make(tmp_path / "text.ipynb", show, parameters="n = 'x'  # a name")
+    runs = run_course([number, text], tmp_path / "runs", {"n": "2024"})
+    assert [run.headline for run in runs] == ["2024", "'2024'"]
+
+
+def with_profile(notebook: Path, **profiles: dict[str, object]) -> Path:
+    node = nbformat.read(notebook, as_version=4)
+    node.cells[0].metadata.update(profiles)
+    nbformat.write(node, notebook)
+    return notebook
+
+
+def test_the_small_profile_takes_the_small_values_and_a_parameter_goes_before_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    show = "from mldrl_lite.results import show_result\nshow_result(f'{n} {m}', {})"
+    notebook = make(tmp_path / "a.ipynb", show, parameters="n = 1\nm = 1")
+    with_profile(notebook, small={"n": 7, "m": 8})
+    command = ["course", str(notebook), "-o", str(tmp_path / "runs")]
+    assert main([*command, "--small", "-p", "m", "9"]) == 0
+    assert "7 9" in capsys.readouterr().out
+    monkeypatch.setenv("PROFILE", "small")
+    assert main(command) == 0
+    assert "7 8" in capsys.readouterr().out
+    monkeypatch.setenv("PROFILE", "smal")
+    assert main(command) == 2
+    assert "No profile 'smal' (did you mean 'small'?)" in capsys.readouterr().err
+
+
+def test_stored_values_are_used_and_not_seen_in_a_folder_that_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    count = "with open('times', 'a+') as file:\n    file.write('x')"
+    notebook = make(tmp_path / "a.ipynb", count, "print(n, open('times').read())", parameters="n = 1  # how many")
+    with_profile(notebook, stored={"n": 50})
+    store(notebook)
+    store(notebook)
+    node = nbformat.read(notebook, as_version=4)
+    assert node.cells[0].source == "n = 1  # how many"
+    assert node.cells[2].outputs[0].text == "50 xx\n"
+    assert [cell.execution_count for cell in node.cells] == [1, 2, 3]
+    assert (tmp_path / "build" / "store" / "a" / "times").is_file()
+
+
+def test_a_stored_value_that_does_not_fit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for values, message in (({"m": 1}, "which it does not declare"), ({"n": "one"}, "give a whole number")):
+        notebook = with_profile(make(tmp_path / "a.ipynb"), stored=values)
+        assert main(["store", str(notebook)]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_sigterm_ends_the_course_with_its_table(tmp_path: Path):
+    slow = make(tmp_path / "slow.ipynb", "open('started', 'w').close()", "import time; time.sleep(600)")
+    command = [sys.executable, "-m", "mldrl_lite", "course", str(make(tmp_path / "a.ipynb", SHOW)), str(slow)]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        for _ in range(600):
+            if (tmp_path / "started").exists():
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        printed = process.communicate(timeout=60)[0]
+    assert process.returncode == 143
+    assert [line.split()[:2] for line in printed.splitlines()][1:] == [["a", "ok"], ["slow", "interrupted"]]

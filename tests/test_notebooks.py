@@ -16,7 +16,8 @@ from nbformat import NotebookNode
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 
 from mldrl_lite.callbacks import HookRecorder, hook_names
-from mldrl_lite.experiments import WIDGET, declared_parameters
+from mldrl_lite.course import WIDGET
+from mldrl_lite.experiments import declared_parameters
 from mldrl_lite.results import RESULT_TYPE
 from mldrl_lite.trainer_arguments import REMOVED
 
@@ -124,6 +125,12 @@ def test_exercises_come_as_exercise_solution_check(node: NotebookNode):
             assert re.match(r"if \w+ is \.\.\.:", cell.source)
         if "check" in tags(cell):
             assert "check_" in cell.source
+
+
+def test_a_self_test_comes_before_the_recap(notebook: Path, node: NotebookNode):
+    heading, questions = node.cells[-3:-1]
+    assert heading.source.startswith("## Test yourself")
+    assert f'self_test("{notebook.stem.split("_")[0]}")' in questions.source
 
 
 def anchors(path: Path) -> set[str]:
@@ -257,7 +264,8 @@ def test_modules_import_downward_only():
     order = [
         *("messages", "parameters", "sources", "metrics", "reproducibility", "datamodule", "model", "callbacks"),
         *("recipes", "figures", "trainer_arguments", "translation", "diagnosis", "notebook", "speed", "results"),
-        *("exercises", "quiz", "kernels", "experiments", "course", "workshop", "bench", "__main__"),
+        *("exercises", "questions", "quiz", "warm", "forking", "kernels", "launch", "runs"),
+        *("sweep_figure", "experiments", "course", "workshop", "bench", "__main__"),
     ]
     for path in (ROOT / "mldrl_lite").glob("*.py"):
         if path.stem == "__init__":

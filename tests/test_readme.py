@@ -2,6 +2,7 @@
 
 import filecmp
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -12,7 +13,7 @@ import pytest
 import yaml
 from conftest import NOTEBOOKS, ROOT
 
-from mldrl_lite import sources
+from mldrl_lite import experiments, runs, sources
 from mldrl_lite.__main__ import main
 from mldrl_lite.experiments import declared_parameters, pictures
 
@@ -44,6 +45,34 @@ def test_papermill_lines_use_parameters_that_exist():
     assert lines
     for notebook, parameters in lines:
         assert set(re.findall(r"-p (\w+)", parameters)) <= set(declared_parameters(ROOT / notebook))
+
+
+def test_the_lines_for_runs_and_sweeps_fit_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lines = [shlex.split(line)[1:] for line in re.findall(r"^\S+/mldrl-lite (?:run|sweep|collect) .*", BLOCKS, re.M)]
+    assert [line[0] for line in lines] == ["run", "sweep", "collect"]
+    started = []
+
+    def pretend(job: runs.Job) -> str:
+        started.append(job.name)
+        return runs.keep(job, runs.new_folder(job), "", 0.0)
+
+    monkeypatch.setattr(experiments, "execute", pretend)
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        assert main([str(ROOT / word) if word.endswith(".ipynb") else word for word in line]) == 0
+    assert len(started) == 1 + 10 * 2
+    [example] = re.findall(r"such as `runs/folds/(.*)`", README)
+    assert example in started
+
+
+def test_the_folder_of_a_run_holds_what_is_stated(tmp_path: Path):
+    assert main(["run", str(NOTEBOOKS[0]), "-p", "max_epochs", "1", "-o", str(tmp_path)]) == 0
+    stated = re.findall(r"^\| `([^`]+)` \|", README.split("| in the folder of a run |")[1].split("\n\n")[0], re.M)
+    assert len(stated) == 5
+    for name in stated:
+        assert (tmp_path / "max_epochs=1" / name).exists()
+    assert list(tmp_path.glob("max_epochs=1/exp/version_0/events.out.tfevents.*"))
+    assert list(tmp_path.glob("max_epochs=1/exp/version_0/checkpoints/*.ckpt"))
 
 
 def test_the_map_lists_every_notebook_with_its_minutes():
@@ -91,13 +120,15 @@ def test_one_constraints_file_pins_torch_for_all():
 def test_conda_and_binder_build_the_same():
     here, binder = (yaml.safe_load((ROOT / name).read_text()) for name in ("environment.yml", "binder/environment.yml"))
     text = str(here["dependencies"])
-    assert str(binder["dependencies"]).replace("../constraints", "constraints").replace("..[test]", ".[test]") == text
+    same = str(binder["dependencies"]).replace("../constraints", "constraints").replace("..[test,binder]", ".[test]")
+    assert same == text
     assert (here["name"], here["channels"]) == (binder["name"], binder["channels"])
 
 
 def test_every_dependency_is_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pins = set(re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text().lower(), re.M))
+    constraints = (ROOT / "constraints.txt").read_text().lower().replace("_", "-")
+    pins = set(re.findall(r"^([\w.-]+)==", constraints, re.M))
     wanted = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
     assert {re.match(r"[\w-]+", name).group().lower() for name in wanted} <= pins
 
@@ -105,4 +136,4 @@ def test_every_dependency_is_pinned():
 def test_the_command_answers():
     answer = subprocess.run([sys.executable, "-m", "mldrl_lite", "--help"], capture_output=True, text=True, timeout=60)
     assert answer.returncode == 0
-    assert {"course", "store"} <= set(re.findall(r"\w+", answer.stdout))
+    assert {"course", "run", "sweep", "collect", "store"} <= set(re.findall(r"\w+", answer.stdout))
