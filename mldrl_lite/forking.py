@@ -201,6 +201,7 @@ def be_kernel(link: socket.socket, imported: Imported) -> None:
     os.environ.update({**imported.variables, **request["environment"]})
     with link:
         link.sendall(json.dumps({"pid": os.getpid()}).encode())
+    sys.executable = request["executable"]
     _forget_the_fork()
     _run_kernel(request["arguments"], imported)
 

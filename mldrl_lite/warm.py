@@ -31,6 +31,10 @@ _READ_AT_IMPORT = """
     NUMEXPR_ SKLEARN_ SCIPY_ JOBLIB_ TORCH PYTORCH_ ATEN_ CUDA_ NVIDIA_ NCCL_ HIP_ TF_ GRPC_ PROTOCOL_BUFFERS_ MPL QT_
     SPYDER IPYTHON PYDEVD_ DEBUGPY_ PL_ LIGHTNING_ POSSIBLE_USER_WARNINGS RANK LOCAL_RANK WORLD_SIZE SLURM_ JSM_
 """  # prefixes of environment variables
+_ELSEWHERE = """
+    CUDA_VISIBLE_DEVICES KMP_DUPLICATE_LIB_OK KMP_INIT_AT_FORK PYTORCH_NVML_BASED_CUDA_CHECK TORCHINDUCTOR_CACHE_DIR
+    PYDEVD_USE_FRAME_EVAL PYDEVD_DISABLE_FILE_VALIDATION
+"""  # not so: read when CUDA is initialised, which no forking process does; the rest packages set for themselves
 # Started with "-c", Python has its flags as in a plain kernel; "" in the path would be the client's folder.
 _FORKING = """
 import sys
@@ -84,7 +88,8 @@ def ask_for_kernel(arguments: list[str]) -> tuple[socket.socket, int]:
     heard, _ = os.pipe()  # nothing is written: that this process closes it by ending is what the kernel dies of
     handed = [0, 1, 2, os.open(".", os.O_RDONLY | os.O_DIRECTORY), heard]
     os.umask(umask := os.umask(0o077))
-    request = json.dumps({"arguments": arguments, "environment": dict(os.environ), "umask": umask}).encode()
+    asked = {"arguments": arguments, "environment": dict(os.environ), "umask": umask, "executable": sys.executable}
+    request = json.dumps(asked).encode()
     for _ in range(5):
         # A forking process may end (idle, outdated, killed) at any moment; then another one is asked.
         with contextlib.suppress(ConnectionError):
@@ -135,7 +140,17 @@ def key() -> str:
         groups = file.read()
     spaces = [os.readlink(f"/proc/self/ns/{space}") for space in ("mnt", "pid", "net", "user", "ipc")]
     who = (os.getresuid(), os.getresgid(), os.getgroups(), os.nice(0), sorted(os.sched_getaffinity(0)))
-    parts = (sys.version, sys.executable, sys.prefix, *_installed(), *_variables(), limits, groups, spaces, who)
+    parts = (
+        sys.version,
+        os.path.realpath(sys.executable),
+        sys.prefix,
+        *_installed(),
+        *_variables(),
+        limits,
+        groups,
+        spaces,
+        who,
+    )
     return hashlib.sha256(ascii(parts).encode()).hexdigest()[:16]
 
 
@@ -154,9 +169,8 @@ def _variables() -> Iterator[tuple[str, str]]:
     values = {"MPLBACKEND": _INLINE, **os.environ}
     if "PYTHONPATH" in values:
         values["PYTHONPATH"] = ascii([os.path.abspath(folder) for folder in values["PYTHONPATH"].split(os.pathsep)])
-    # CUDA reads its visible devices when it is initialised, which the forking process never does.
-    values.pop("CUDA_VISIBLE_DEVICES", None)
-    return ((name, value) for name, value in sorted(values.items()) if name.startswith(tuple(_READ_AT_IMPORT.split())))
+    names = {name for name in values if name.startswith(tuple(_READ_AT_IMPORT.split()))}
+    return ((name, values[name]) for name in sorted(names - set(_ELSEWHERE.split())))
 
 
 def _connect(folder: str, name: str) -> socket.socket:

@@ -152,7 +152,7 @@ STATE = """
 import json, logging, os, resource, signal, sys, threading, warnings
 IMPORTS
 state = {
-    "arguments": [sys.argv[:-1], sys.orig_argv[:-1]],
+    "arguments": [sys.executable, sys.argv[:-1], sys.orig_argv[:-1]],
     "environment": {name: value for name, value in os.environ.items() if name != "JPY_PARENT_PID"},
     "folder": os.getcwd(),
     "umask": [os.umask(0), os.umask(0o27)][0],
