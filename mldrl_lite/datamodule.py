@@ -24,6 +24,13 @@ class Batch(NamedTuple):
     views: tuple[Tensor, ...]
     labels: Tensor
 
+    def to(self, device: torch.device | str) -> "Batch":
+        """Return the batch on `device`. Lightning calls this; without it, it would search the tuples for tensors."""
+        # A copy from pinned memory to a GPU need not be waited for; elsewhere a reader could come before the data.
+        early = torch.device(device).type == "cuda"
+        views = tuple(view.to(device, non_blocking=early) for view in self.views)
+        return Batch(views, self.labels.to(device, non_blocking=early))
+
 
 class MultiViewDataset(Dataset[Batch]):
     """Samples in memory.
@@ -122,6 +129,8 @@ class TCPDataModule(LightningDataModule):
         data_dir: the folder that holds `data_type`, if it is not to be downloaded.
         n_folds: number of folds; train, validation and test parts are as (n_folds - 2) : 1 : 1.
         split_seed: the seed of the folds. The seed of the run has no influence on them.
+        eval_batch_size: samples in a batch of validation, test and prediction; None for `batch_size`. Nothing is kept
+            for gradients there, so a larger batch fits, and each batch costs a loop of its own.
 
     Attributes:
         samples, split, parts: known after `setup`; `parts` holds a dataset for `train`, `val` and `test`.
@@ -141,16 +150,20 @@ class TCPDataModule(LightningDataModule):
         data_dir: str | None = None,
         n_folds: int = 10,
         split_seed: int = 0,
+        eval_batch_size: int | None = None,
     ) -> None:
         super().__init__()
+        eval_batch_size = batch_size if eval_batch_size is None else eval_batch_size
         require("n_folds", n_folds, int, at_least=3)
         require("cv", cv, int, at_least=0, at_most=n_folds - 1, or_none=True)
         require("batch_size", batch_size, int, at_least=1)
+        require("eval_batch_size", eval_batch_size, int, at_least=1)
         require("num_workers", num_workers, int, at_least=0)
         require("split_seed", split_seed, int, at_least=0, at_most=2**32 - 1)
         # Plain Python numbers: a checkpoint with NumPy's is refused on loading.
         cv = None if cv is None else int(cv)
-        batch_size, num_workers, n_folds, split_seed = map(int, (batch_size, num_workers, n_folds, split_seed))
+        batch_size, eval_batch_size, num_workers = map(int, (batch_size, eval_batch_size, num_workers))
+        n_folds, split_seed = int(n_folds), int(split_seed)
         if data_type not in sources.BUILT_IN:
             sources.find_folder(data_type, data_dir)  # a misspelled name should stop here, not minutes later
         self.save_hyperparameters(ignore="data_dir")
@@ -228,7 +241,7 @@ class TCPDataModule(LightningDataModule):
         epoch = self.trainer.fit_loop.epoch_progress.current.processed if self.trainer else 0
         return DataLoader(
             self.parts[part],
-            batch_size=self.hparams.batch_size,
+            batch_size=self.hparams.batch_size if shuffle else self.hparams.eval_batch_size,
             sampler=EpochOrder(len(self.parts[part]), seed, epoch) if shuffle else None,
             collate_fn=already_batched,
             num_workers=workers,

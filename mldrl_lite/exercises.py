@@ -2,11 +2,15 @@
 
 import contextlib
 import io
+import logging
 import math
 import os
+import pickle
 import random
 import re
+import tempfile
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 
@@ -14,9 +18,11 @@ import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.accelerators import CPUAccelerator
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, ModelSummary, Timer
+from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint, ModelSummary, ProgressBar, Timer
 from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.utilities.seed import isolate_rng
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -24,7 +30,7 @@ from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.figures import COLOURS
 from mldrl_lite.model import MMDynamic
 from mldrl_lite.reproducibility import fingerprint
-from mldrl_lite.sources import Samples
+from mldrl_lite.sources import Samples, simulated
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,50 @@ def number(answer: object) -> float | None:
         return None
 
 
+def _what(answer: object) -> str:
+    return f"this is the class {answer.__name__}" if isinstance(answer, type) else f"this is a {type(answer).__name__}"
+
+
+@contextlib.contextmanager
+def _apart() -> Iterator[None]:
+    """Run what a learner wrote without output, messages and warnings, and without a trace in the random numbers."""
+    error, disabled = None, logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), isolate_rng():
+            warnings.simplefilter("ignore")
+            try:
+                yield
+            except Exception as caught:  # isolate_rng restores nothing when an error passes through it
+                error = caught
+        if error:
+            raise error
+    finally:
+        logging.disable(disabled)
+
+
+_QUIET = {"accelerator": "cpu", "devices": 1, "logger": False, "enable_checkpointing": False}
+_QUIET |= {"enable_progress_bar": False, "enable_model_summary": False}
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # 00 Quickstart
+
+
+def check_class_count(answer: object, datamodule: TCPDataModule) -> Feedback:
+    """Check the number of classes: an exercise to rehearse how exercises work."""
+    if nudge := not_answered(answer, "a number"):
+        return nudge
+    given, names = number(answer), datamodule.samples.class_names
+    if given == len(names):
+        return right(f"{' and '.join(names)}. Every exercise works like this one: fill in, run, check.")
+    if given == len(datamodule.in_dim):
+        return not_yet("that is the number of views, the groups of measurements; a class is what a sample may be.")
+    if given == len(datamodule.samples.labels):
+        return not_yet("that is the number of samples; how many different kinds of them are there?")
+    if given is None:
+        return not_yet(f"{_what(answer)}; give a number.")
+    return not_yet("look at the line that says 'classes:', below the cell that loads the data.")
 
 
 def check_steps_per_epoch(answer: object, datamodule: TCPDataModule) -> Feedback:
@@ -105,6 +153,68 @@ def check_trainer(answer: object, max_epochs: int) -> Feedback:
     return right(f"it stops after {max_epochs} epochs and writes no log.")
 
 
+def check_teller(answer: object) -> Feedback:
+    """Check a callback that prints something in every epoch, by training a tiny model with it."""
+    if nudge := not_answered(answer, "a callback"):
+        return nudge
+    callback_class = answer if isinstance(answer, type) else type(answer)
+    if not issubclass(callback_class, Callback):
+        return not_yet(f"{_what(answer)}; give a class that is derived from Callback.")
+    try:
+        said = _said_in_each_epoch(answer() if isinstance(answer, type) else answer)
+    except Exception as error:  # whatever the answer did wrong is feedback
+        return not_yet(f"a run with it ends in {type(error).__name__}: {error}")
+    spoken = [bool(text.strip()) for text in said]
+    if all(spoken[1:]):
+        return right(f"in a run of {_N_EPOCHS} epochs, its first words in the last one are: {_first_line(said[-1])!r}.")
+    if any(spoken[1:]):
+        return not_yet(f"it speaks in {sum(spoken[1:])} of {_N_EPOCHS} epochs; what is asked for is every one.")
+    if spoken[0]:
+        return not_yet("it speaks once in the whole run, but not in each epoch; which moments come again and again?")
+    return not_yet("the run is as silent as before: the Trainer calls a method only if its name is one that it knows.")
+
+
+_N_EPOCHS = 3
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0][:60]
+
+
+def _said_in_each_epoch(callback: Callback) -> list[str]:
+    """Return what a run prints outside of its epochs, and then what it prints in each of them."""
+    place = _Place()
+    with _apart(), contextlib.redirect_stdout(place), contextlib.redirect_stderr(place):
+        bar = {"enable_progress_bar": isinstance(callback, ProgressBar)}
+        trainer = Trainer(max_epochs=_N_EPOCHS, callbacks=[callback, _Turns(place)], **_QUIET | bar)
+        trainer.fit(_ThreeEpochs(), [torch.zeros(1)], [torch.zeros(1)])
+    return place.said
+
+
+class _Place(io.TextIOBase):
+    """Take what is printed, and keep it by epoch; the first text is what is said outside of any."""
+
+    def __init__(self) -> None:
+        self.said, self.epoch = [""] * (_N_EPOCHS + 1), 0
+
+    def write(self, text: str) -> int:
+        self.said[self.epoch] += text
+        return len(text)
+
+
+class _Turns(Callback):
+    """Tell the place which epoch it is; as the last callback in the list, it hears of each moment after the others."""
+
+    def __init__(self, place: _Place) -> None:
+        self.place = place
+
+    def on_train_start(self, *_: object) -> None:
+        self.place.epoch = 1
+
+    def on_train_epoch_end(self, *_: object) -> None:
+        self.place.epoch = (self.place.epoch + 1) % (_N_EPOCHS + 1)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # 01 DataModule
 
@@ -134,14 +244,14 @@ def check_fixed_split(answer: object, n_samples: int = 50) -> Feedback:
         return nudge
     if not isinstance(answer, type) or not issubclass(answer, LightningDataModule):
         return not_yet("give the class itself, one that inherits from LeakyModule, and not an object of it.")
-    with isolate_rng():
-        try:
+    try:
+        with _apart():
             return _judge_split(answer, n_samples)
-        except Exception as error:  # caught in here: isolate_rng restores nothing when an error passes through it
-            return not_yet(
-                "a new module that was set up for one stage, and asked for the loaders of that stage, raised "
-                f"{type(error).__name__}: {error}. Note that a test may come first: in a session without a fit."
-            )
+    except Exception as error:
+        return not_yet(
+            "a new module that was set up for one stage, and asked for the loaders of that stage, raised "
+            f"{type(error).__name__}: {error}. Note that a test may come first: in a session without a fit."
+        )
 
 
 def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback:
@@ -275,6 +385,61 @@ def _validation_losses(model: MMDynamic, datamodule: TCPDataModule) -> list[torc
     return losses
 
 
+def check_own_model(answer: object) -> Feedback:
+    """Check a module class, made as `answer(in_dim, num_class)`, that learns from all views, by training it."""
+    if nudge := not_answered(answer, "a class"):
+        return nudge
+    if not (isinstance(answer, type) and issubclass(answer, LightningModule)):
+        return not_yet("give the class itself, and let it inherit from LightningModule.")
+    try:
+        with _apart():
+            return _judge_own_model(answer)
+    except Exception as error:
+        if "empty parameter list" in str(error):
+            return not_yet("the optimizer finds no weights; layers in a plain list are invisible to PyTorch.")
+        return not_yet(f"making or training it ends in {type(error).__name__}: {error}")
+
+
+def _judge_own_model(model_class: type[LightningModule]) -> Feedback:
+    torch.manual_seed(0)
+    views, labels = _views_that_need_each_other()
+    model = model_class([view.shape[1] for view in views], 3)
+    before, shape = fingerprint(model), tuple(_scores(model, views).shape)
+    if shape != (len(labels), 3):
+        return not_yet(f"for {len(labels)} samples and 3 classes, forward returns shape {shape}, and not (B, C).")
+    rows = [([view[i] for view in views], label) for i, label in enumerate(labels)]
+    trainer = Trainer(max_epochs=40, **_QUIET)
+    trainer.fit(model.cpu(), DataLoader(rows, batch_size=15, shuffle=True))
+    if fingerprint(model) == before:
+        return not_yet("training moves no weight; does training_step return the loss, and who steps the weights?")
+    scores = _scores(model, views)
+    for v in range(len(views)):
+        others = [view.flip(0) if w == v else view for w, view in enumerate(views)]
+        if torch.equal(_scores(model, others), scores):
+            return not_yet(f"its scores stay the same when views[{v}] changes; no view alone tells the class.")
+    found = int((scores.argmax(dim=1) == labels).sum())
+    if found < 0.85 * len(labels):
+        return not_yet(f"{found} of {len(labels)} samples right after {trainer.global_step} steps; are they too small?")
+    return right(f"after {trainer.global_step} steps it gets {found} of {len(labels)} samples right.")
+
+
+def _views_that_need_each_other() -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Return views of 120 samples: the first tells class 0 from the rest, the second class 1 from the rest."""
+    labels = torch.arange(120) % 3
+    views = [torch.randn(120, 4), torch.randn(120, 3)]
+    for label, view in enumerate(views):
+        view[:, 0] += 6.0 * (labels == label) - 3.0
+    return views, labels
+
+
+def _scores(model: LightningModule, views: list[torch.Tensor]) -> torch.Tensor:
+    model.eval()
+    with torch.no_grad():
+        output = model([view.clone() for view in views])
+    model.train()
+    return output if isinstance(output, torch.Tensor) else output.logit
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # 03 Callbacks
 
@@ -361,18 +526,8 @@ def _explain_losses(first: list[float] | str, second: list[float] | str) -> Feed
 
 def _losses_seen_by(callback_class: type[Callback]) -> list[float] | str:
     callback = callback_class()
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), isolate_rng():
-        warnings.simplefilter("ignore")
-        trainer = Trainer(
-            accelerator="cpu",
-            devices=1,
-            max_epochs=len(_KNOWN_LOSSES),
-            callbacks=[callback],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+    with _apart():
+        trainer = Trainer(**_QUIET, max_epochs=len(_KNOWN_LOSSES), callbacks=[callback])
         trainer.fit(_ThreeEpochs(), [torch.zeros(1)], [torch.zeros(1)])
     if not isinstance(losses := getattr(callback, "losses", None), list):
         return "after a run, the object has no list named losses."
@@ -399,8 +554,68 @@ class _ThreeEpochs(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def _what(answer: object) -> str:
-    return f"this is the class {answer.__name__}" if isinstance(answer, type) else f"this is a {type(answer).__name__}"
+def check_best_weights(answer: object) -> Feedback:
+    """Check a callback class that leaves a model with the weights of its best epoch, by training with it."""
+    if nudge := not_answered(answer, "a class"):
+        return nudge
+    if isinstance(answer, Callback) or not callable(answer):
+        return not_yet(f"{_what(answer)}; give a class that is derived from Callback.")
+    try:
+        callback = answer()
+        if not isinstance(callback, Callback):
+            return not_yet(f"it makes {_what(callback).removeprefix('this is ')}, and not a callback.")
+        left_with, epochs = _weight_after_training_with(callback)
+    except Exception as error:  # whatever the answer did wrong is feedback
+        return not_yet(f"a run with it ends in {type(error).__name__}: {error}")
+    return _explain_weights(left_with, epochs)
+
+
+def _explain_weights(left_with: int, epochs: int) -> Feedback:
+    lowest, highest = (_UPS_AND_DOWNS.index(pick(_UPS_AND_DOWNS[:epochs])) + 1 for pick in (min, max))
+    if epochs <= _UPS_AND_DOWNS.index(min(_UPS_AND_DOWNS)):
+        return not_yet(f"the run ends after {epochs} epoch(s), and its best one was still to come.")
+    if left_with == lowest:
+        return right("the model is left with the weights of its best epoch, and the later ones are forgotten.")
+    if left_with == 0:
+        return not_yet("the model is back at its first weights: the loss of the sanity check was the lowest of all.")
+    if left_with == epochs:
+        return not_yet(
+            "the model is left with the weights of its last epoch. If you keep state_dict(): it holds the very "
+            "tensors that training goes on changing."
+        )
+    if left_with == highest:
+        return not_yet("the model is left with the weights of its worst epoch; is a large loss good?")
+    return not_yet("these are weights of another epoch; which weights does a validation loss belong to, and when?")
+
+
+_UPS_AND_DOWNS = [0.75, 0.5, 0.9, 0.25, 0.6, 0.7]
+
+
+class _CountsEpochs(LightningModule):
+    """A model of one weight, the number of its epochs so far; its losses are known, and lowest in the sanity check."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        return -self.weight.sum()
+
+    def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        self.log("ptl/val_loss", 0.0 if self.trainer.sanity_checking else _UPS_AND_DOWNS[self.current_epoch])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=1.0)
+
+
+def _weight_after_training_with(callback: Callback) -> tuple[int, int]:
+    """Return the weight that the callback leaves, and the number of epochs."""
+    model, keeps_files = _CountsEpochs(), {"enable_checkpointing": isinstance(callback, Checkpoint)}
+    with _apart(), tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        own = {"max_epochs": len(_UPS_AND_DOWNS), "default_root_dir": folder, "callbacks": [callback]}
+        trainer = Trainer(**_QUIET | keeps_files | own)
+        trainer.fit(model, [torch.zeros(1)], [torch.zeros(1)])
+    return round(model.weight.item()), trainer.current_epoch
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -454,13 +669,9 @@ _N_BATCHES = 4
 def _batches_seen_with(arguments: dict[str, object]) -> tuple[list[int], list[int]]:
     """Return the numbers of training batches and of validation batches of each epoch."""
     counter = _BatchCounter()
-    given = arguments.get("callbacks") or []
-    callbacks = [*(given if isinstance(given, list) else [given]), counter]
-    own = {"accelerator": "cpu", "devices": 1, "logger": False, "enable_checkpointing": False}
-    own |= {"enable_progress_bar": False, "enable_model_summary": False, "callbacks": callbacks}
+    own = _QUIET | {"callbacks": [*_callbacks_in(arguments), counter]}
     batches = DataLoader(torch.zeros(_N_BATCHES))
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), isolate_rng():
-        warnings.simplefilter("ignore")
+    with _apart():
         Trainer(**{**arguments, **own}).fit(_ThreeEpochs(), batches, batches)
     return counter.train, counter.val
 
@@ -507,6 +718,64 @@ def check_week_end_trainer(answer: object) -> Feedback:
         every = f"every {answer.log_every_n_steps} optimizer steps" if answer.loggers else "nowhere, without a logger"
         return not_yet(f"it writes the training loss {every}; the exercise says every 10 steps.")
     return right("the clock alone ends it; validation counts epochs, the log counts steps.")
+
+
+def check_budget(answer: object, max_val_batches: int = 12) -> Feedback:
+    """Check Trainer arguments for 24 steps and a last validation, with few validation batches, by a run with them."""
+    if nudge := _not_arguments(answer):
+        return nudge
+    counts = _Ledger()
+    try:
+        with _apart():
+            own = _QUIET | {"callbacks": [*_callbacks_in(answer), counts]}
+            Trainer(**{**answer, **own}).fit(_LogsItsLoss(), DataLoader(torch.zeros(8)), DataLoader(torch.zeros(6)))
+    except Exception as error:
+        return not_yet(f"a run with these arguments ends in {type(error).__name__}: {str(error).strip()}")
+    return _judge_budget(counts, max_val_batches)
+
+
+def _judge_budget(counts: "_Ledger", max_val_batches: int) -> Feedback:
+    spent = counts.val_batches + counts.sanity_batches
+    if counts.stopped:
+        return not_yet("this run goes on and on; what is to end it?")
+    if counts.steps < 24:
+        return not_yet(f"this run ends after {counts.steps} optimizer steps; 24 or more are asked for.")
+    if counts.val_batches <= max_val_batches < spent:
+        return not_yet(
+            f"{counts.val_batches} validation batches would do, but before training there were {counts.sanity_batches}."
+        )
+    if spent > max_val_batches:
+        return not_yet(f"this run spends {spent} validation batches, and has {max_val_batches}; fewer, or less often?")
+    if not counts.val_batches:
+        return not_yet("nothing is spent, and nothing is known: this run never validates while it trains.")
+    if counts.last_validation != counts.steps:
+        return not_yet(f"the last validation is after step {counts.last_validation} of {counts.steps}; and the end?")
+    return right(f"{counts.steps} steps, validated at the end, for {spent} of {max_val_batches} validation batches.")
+
+
+class _Ledger(Callback):
+    """Count what a run spends; end a run that takes a hundred steps."""
+
+    def __init__(self) -> None:
+        self.steps = self.val_batches = self.sanity_batches = self.last_validation = 0
+        self.stopped = False
+
+    def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
+        self.steps = trainer.global_step
+        self.stopped = trainer.fit_loop.epoch_loop.total_batch_idx >= 200
+        trainer.should_stop = trainer.should_stop or self.stopped
+
+    def on_validation_batch_end(self, trainer: Trainer, *_: object) -> None:
+        self.sanity_batches += trainer.sanity_checking
+        self.val_batches += not trainer.sanity_checking
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.last_validation = trainer.global_step
+
+
+def _callbacks_in(arguments: dict[str, object]) -> list[object]:
+    given = arguments.get("callbacks") or []
+    return given if isinstance(given, list) else [given]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -562,12 +831,9 @@ def check_epoch_means(answer: object) -> Feedback:
 def _means_and_losses(cls: type[LightningModule]) -> tuple[list[float], list[list[float]]]:
     """Train for three epochs of four batches; return what the model kept, and the losses of each epoch."""
     keeper = _LossKeeper()
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), isolate_rng():
-        warnings.simplefilter("ignore")
+    with _apart():
         model = cls()
-        own = {"accelerator": "cpu", "devices": 1, "logger": False, "enable_checkpointing": False}
-        own |= {"enable_progress_bar": False, "enable_model_summary": False}
-        Trainer(max_epochs=3, callbacks=[keeper], **own).fit(model, DataLoader(torch.tensor([1.0, 5.0, 2.0, 4.0])))
+        Trainer(max_epochs=3, callbacks=[keeper], **_QUIET).fit(model, DataLoader(torch.tensor([1.0, 5.0, 2.0, 4.0])))
     return [float(mean) for mean in model.means], keeper.losses
 
 
@@ -628,6 +894,57 @@ def check_keeper(answer: object) -> Feedback:
     return right("it keeps the three checkpoints of highest validation accuracy.")
 
 
+def check_counts_on(answer: object) -> Feedback:
+    """Check a callback class whose `batches` counts training batches, also over a break, by resuming a run with it."""
+    if nudge := not_answered(answer, "a class"):
+        return nudge
+    if not (isinstance(answer, type) and issubclass(answer, Callback)):
+        return not_yet("give the class itself, and let it inherit from Callback.")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "after_two.ckpt")
+            first, _ = _count_batches(answer(), max_epochs=2, save_to=path)
+            resumed, _ = _count_batches(answer(), max_epochs=3, ckpt_path=path)
+            fresh, keeps = _count_batches(answer(), max_epochs=1)
+    except pickle.UnpicklingError:
+        return not_yet("the checkpoint cannot be loaded: what the callback puts there is no plain value.")
+    except Exception as error:
+        return not_yet(f"a run with it ends in {type(error).__name__}: {error}")
+    return _explain_counts((first, resumed, fresh), keeps)
+
+
+def _explain_counts(counts: tuple[float | None, ...], keeps: bool) -> Feedback:
+    first, resumed, fresh = counts
+    wanted = tuple(epochs * _N_BATCHES for epochs in (2, 3, 1))
+    if counts == wanted:
+        return right(f"{first:g} batches, a break, and {resumed:g} in the end; a new run starts from 0.")
+    if None in counts:
+        return not_yet("after a run, the object has no number named batches.")
+    if counts == tuple(count // 2 for count in wanted):
+        return not_yet("these are optimizer steps; the run adds up the gradients of two batches for each.")
+    if first != wanted[0]:
+        return not_yet(f"a run of {wanted[0]} batches, without any break, is counted as {first:g}.")
+    if fresh > wanted[2]:
+        return not_yet(f"a new run of {wanted[2]} batches counts {fresh:g}: what one object has seen, all others know.")
+    if resumed == wanted[2] and keeps:
+        return not_yet("its state is in the checkpoint, but after the break nobody reads it.")
+    if resumed == wanted[2]:
+        return not_yet("after the break, a new object starts at 0; what could bring the count to it?")
+    return not_yet(f"{wanted[0]} batches, a break, and {wanted[2]} more are counted as {resumed:g}.")
+
+
+def _count_batches(
+    callback: Callback, max_epochs: int, save_to: str | None = None, ckpt_path: str | None = None
+) -> tuple[float | None, bool]:
+    """Train with the callback; return its count, and whether it has a state for checkpoints."""
+    with _apart():
+        trainer = Trainer(**_QUIET, max_epochs=max_epochs, accumulate_grad_batches=2, callbacks=[callback])
+        trainer.fit(_LogsItsLoss(), DataLoader(torch.zeros(_N_BATCHES)), ckpt_path=ckpt_path)
+        if save_to:
+            trainer.save_checkpoint(save_to)
+        return number(getattr(callback, "batches", None)), bool(callback.state_dict())
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # 06 Reproducibility
 
@@ -639,7 +956,7 @@ def check_make_linear(answer: object) -> Feedback:
     if not callable(answer):
         return not_yet(f"this is a {type(answer).__name__}; give the function itself, without calling it.")
     try:
-        with isolate_rng():
+        with _apart():
             torch.manual_seed(0)
             first, second, other = answer(1), answer(1), answer(2)
     except Exception as error:
@@ -653,6 +970,56 @@ def check_make_linear(answer: object) -> Feedback:
     if fingerprint(first) == fingerprint(other):
         return not_yet("seeds 1 and 2 give the same layer; is the argument used?")
     return right("one seed, one layer, whatever has been drawn before.")
+
+
+def check_deterministically(answer: object) -> Feedback:
+    """Check a function that calls another one with deterministic operations on, and leaves the process as it was."""
+    if nudge := not_answered(answer, "a function"):
+        return nudge
+    if not callable(answer):
+        return not_yet(f"{_what(answer)}; give the function itself, without calling it.")
+    at_first = _deterministic_state()
+    try:
+        return _judge_deterministically(answer)
+    except Exception as error:
+        return not_yet(f"called with a function that takes nothing, it stops with {type(error).__name__}: {error}")
+    finally:
+        torch.use_deterministic_algorithms(at_first[0], warn_only=at_first[1])
+
+
+def _judge_deterministically(answer: Callable) -> Feedback:
+    for before in ((False, False), (True, False), (True, True)):
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        inside, after = answer(_deterministic_state), _deterministic_state()
+        if not (isinstance(inside, tuple) and len(inside) == 2):
+            return not_yet("it should return what the function returns.")
+        if inside != (True, False):
+            return not_yet("while the function runs, an operation that is not deterministic would not be refused.")
+        if after != before and not before[0]:
+            return not_yet("the request outlives the call: afterwards the whole process is still deterministic.")
+        if after != before:
+            return not_yet("it was on before the call, and is not as it was afterwards; what is to be put back?")
+    torch.use_deterministic_algorithms(False)
+    try:
+        answer(_fail)
+    except _FailedOnPurposeError:
+        if _deterministic_state()[0]:
+            return not_yet("when the function raises an error, the request is still on afterwards.")
+    else:
+        return not_yet("an error of the function is swallowed; whoever called should hear of it.")
+    return right("on while the function runs; afterwards as before, whatever happens.")
+
+
+def _deterministic_state() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+class _FailedOnPurposeError(Exception):
+    pass
+
+
+def _fail() -> None:
+    raise _FailedOnPurposeError
 
 
 def check_quiet_noise(answer: object) -> Feedback:
@@ -678,24 +1045,168 @@ def check_quiet_noise(answer: object) -> Feedback:
 
 
 def _trained_weights(callbacks: list[Callback], n_batches: int) -> str:
-    with isolate_rng(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _apart():
         torch.manual_seed(0)
         datamodule = TCPDataModule("SIMULATED")
         model = MMDynamic(datamodule.in_dim, 2, True, {"lr": 1e-3, "reg": 0.0, "hidden_dim": 4})
-        quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-        trainer = Trainer(
-            **quiet,
-            accelerator="cpu",
-            devices=1,
-            enable_model_summary=False,
-            max_epochs=1,
-            limit_train_batches=n_batches,
-            limit_val_batches=0,
-            callbacks=callbacks,
-        )
-        trainer.fit(model, datamodule)
+        limits = {"max_epochs": 1, "limit_train_batches": n_batches, "limit_val_batches": 0}
+        Trainer(**_QUIET, **limits, callbacks=callbacks).fit(model, datamodule)
     return fingerprint(model)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# 07 Experiments
+
+
+def check_honest_score(answer: object) -> Feedback:
+    """Check a function that picks, for each run, the epoch that is best on validation, and scores it on test."""
+    if nudge := not_answered(answer, "a function"):
+        return nudge
+    if isinstance(answer, type) or not callable(answer):
+        return not_yet(f"{_what(answer)}; give the function itself, without calling it.")
+    validation, test = np.random.default_rng(0).uniform(size=(2, 6, 9))
+    try:
+        with _apart():
+            given = number(answer(validation.copy(), test.copy()))
+    except Exception as error:
+        return not_yet(f"called with two arrays of 6 runs and 9 epochs, it stops with {type(error).__name__}: {error}")
+    if given is None:
+        return not_yet("it should return one number, the mean over the runs.")
+    return _judge_honest_score(given, validation, test)
+
+
+def _judge_honest_score(given: float, validation: np.ndarray, test: np.ndarray) -> Feedback:
+    runs = np.arange(len(test))
+    if math.isclose(given, test[runs, validation.argmax(axis=1)].mean(), rel_tol=1e-6):
+        return right("the validation set picks, the test set judges, and neither does the other's work.")
+    nudges = [
+        (test.max(axis=1).mean(), "that is the best of each run on test: the leak. Which array may choose?"),
+        (validation.max(axis=1).mean(), "that is what the picked epochs give where they were picked; who judges?"),
+        (test[:, validation.mean(axis=0).argmax()].mean(), "that is one epoch for all; each run may pick its own."),
+        (test[:, -1].mean(), "that is the last epoch, honest too, but nothing has been picked."),
+        (test[runs, validation.argmin(axis=1)].mean(), "that is the worst epoch on validation; here more is better."),
+        (validation.argmax(axis=1).mean(), "that is the mean number of the epoch; what does test give there?"),
+    ]
+    found = [nudge for value, nudge in nudges if math.isclose(given, value, rel_tol=1e-6)]
+    return not_yet(
+        found[0] if found else "for a single run: where is its row of validation largest, and what is in test there?"
+    )
+
+
+def check_difference_interval(answer: object) -> Feedback:
+    """Check a function that returns the 95 % bootstrap interval of the difference of two accuracies, paired."""
+    if nudge := not_answered(answer, "a function"):
+        return nudge
+    if isinstance(answer, type) or not callable(answer):
+        return not_yet(f"{_what(answer)}; give the function itself, without calling it.")
+    # The first model knows all answers, the second three of four: a difference of 0.25. Four times, in another order,
+    # so that the luck of the draws evens out.
+    labels = np.arange(2000) % 2
+    second = np.where(np.arange(2000) % 8 < 2, 1 - labels, labels)
+    orders = np.random.default_rng(0).permuted(np.tile(np.arange(2000), (4, 1)), axis=1)
+    try:
+        with _apart():
+            limits = [_two_limits(answer(labels[order], labels[order], second[order])) for order in orders]
+            limits.append(_two_limits(answer(labels.copy(), second.copy(), second.copy())))
+    except Exception as error:
+        return not_yet(f"called with three arrays of 2000 classes, it stops with {type(error).__name__}: {error}")
+    if None in limits:
+        return not_yet("it should return two numbers, the lower and the upper limit.")
+    low, high = np.mean(limits[:-1], axis=0)
+    return _judge_difference_interval(low, high, of_equals=limits[-1])
+
+
+def _two_limits(given: object) -> tuple[float, float] | None:
+    try:
+        low, high = given
+    except (TypeError, ValueError):
+        return None
+    limits = number(low), number(high)
+    return None if None in limits else limits
+
+
+def _judge_difference_interval(low: float, high: float, of_equals: tuple[float, float]) -> Feedback:
+    expected = 2 * 1.96 * math.sqrt(0.25 * 0.75 / 2000)
+    if low > high:
+        return not_yet("the lower limit comes first.")
+    if high < 0:
+        return not_yet("a model that knows more gets a negative difference; which accuracy is taken from which?")
+    if of_equals != (0.0, 0.0):
+        return not_yet("a model differs from itself: each draw has to be of the same people for both models.")
+    if high - low < 0.1 * expected:
+        return not_yet("the interval has hardly any width; may a draw hold the same person twice?")
+    if not low < 0.25 < high:
+        return not_yet(
+            "it misses the difference in the samples themselves; is it the two accuracies that you subtract?"
+        )
+    if not 0.92 < (high - low) / expected < 1.12:
+        wide = "wide" if high - low > expected else "narrow"
+        return not_yet(
+            f"it is too {wide} for 95 %: how much is cut off at each end, and how many people are in a draw?"
+        )
+    return right("the same people for both, so what is hard for both does not count as a difference.")
+
+
+def check_test_size(answer: object, accuracy: float, reach: float) -> Feedback:
+    """Check the number of test samples for which the 95 % interval of an accuracy reaches `reach` to each side."""
+    if nudge := not_answered(answer, "a number"):
+        return nudge
+    given, variance = number(answer), accuracy * (1 - accuracy)
+    if given is None:
+        return not_yet(f"{_what(answer)}; give a number.")
+    needed = variance * (1.96 / reach) ** 2
+    if 0.95 * needed < given < 1.1 * needed:
+        return right(f"about {needed:.0f}. Four times as many would halve the interval once more.")
+    nudges = {
+        variance / reach**2: "that is for one standard deviation; a 95 % interval reaches 1.96 of them.",
+        variance
+        * (2 * 1.96 / reach) ** 2: "that is for an interval of this width in all; it reaches so far to each side.",
+        math.sqrt(needed): "the number of samples stands below a root; what becomes of the root?",
+        variance * 1.96 / reach**2: "1.96 stands outside the root: what happens to it when you square?",
+        (1.96 / reach) ** 2: "that leaves out how much the answers vary: p (1 - p).",
+        (1.96 / reach) ** 2 / 4: "that is for an accuracy of one half, the worst case; this one is known better.",
+    }
+    near = [nudge for value, nudge in nudges.items() if abs(given / value - 1) < 0.03]
+    return not_yet(near[0] if near else f"set 1.96 √(p (1 - p) / n) equal to {reach}, and solve for n.")
+
+
+def check_own_recipe(answer: object, most_epochs: int = 25, distance: float = 0.02) -> Feedback:
+    """Cross-validate a recipe on simulated samples and compare its area under the ROC curve with a linear model's."""
+    from mldrl_lite.recipes import Recipe
+
+    if nudge := not_answered(answer, "a Recipe(...)"):
+        return nudge
+    if not isinstance(answer, Recipe):
+        return not_yet(f"{_what(answer)}; give a Recipe(...), with the values that you choose in the parentheses.")
+    if answer.epochs > most_epochs:
+        return not_yet(f"it trains for {answer.epochs} epochs; the exercise allows {most_epochs}.")
+    if answer.hidden_dim > 1000:
+        return not_yet(f"with hidden_dim={answer.hidden_dim} the check would take long; stay at 1000 or less.")
+    with _apart():
+        network, linear = _cross_validated(answer)
+    found = f"{network:.3f} in cross-validation, logistic regression {linear:.3f}"
+    if network >= linear - distance:
+        return right(f"{found}. To report it, you would now run it once on a test set that no trial has seen.")
+    if network < 0.6:
+        return not_yet(
+            f"{found}: it has hardly learned, or learned and lost it; is the learning rate much too low, or high?"
+        )
+    return not_yet(f"{found}. Which of width, learning rate and number of epochs has not enough, or too much?")
+
+
+def _cross_validated(recipe: object) -> tuple[float, float]:
+    """Return two areas under the ROC curve, of a recipe and of logistic regression, on the same three folds."""
+    from mldrl_lite.recipes import cross_validate, fit_baseline, make_task
+
+    samples = simulated()
+    train = np.flatnonzero(np.arange(len(samples.labels)) % 4)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        network = cross_validate({"yours": recipe}, samples, train, folder, folds=3, seeds=1)["auroc"].mean()
+    labels = samples.labels[train]
+    cuts = StratifiedKFold(3, shuffle=True, random_state=0).split(labels, labels)
+    tasks = [(make_task(samples, train[rest], train[part]), labels[part]) for rest, part in cuts]
+    areas = [roc_auc_score(truth, fit_baseline("logistic regression", task)[0][:, 1]) for task, truth in tasks]
+    return float(network), float(np.mean(areas))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -750,13 +1261,9 @@ def _not_arguments(answer: object) -> Feedback | None:
 def _watched_run(arguments: dict[str, object], max_epochs: int, logger: object) -> "_Watch":
     """Train a tiny model in epochs of `_N_BATCHES` batches; `max_epochs` holds where the arguments have none."""
     watch = _Watch()
-    given = arguments.get("callbacks") or []
-    own = {"accelerator": "cpu", "devices": 1, "enable_checkpointing": False, "enable_progress_bar": False}
-    own |= {"enable_model_summary": False, "logger": logger}
-    own |= {"callbacks": [*(given if isinstance(given, list) else [given]), watch]}
+    own = _QUIET | {"logger": logger, "callbacks": [*_callbacks_in(arguments), watch]}
     batches = DataLoader(torch.zeros(_N_BATCHES))
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), isolate_rng():
-        warnings.simplefilter("ignore")
+    with _apart():
         Trainer(**{"max_epochs": max_epochs, **arguments, **own}).fit(_LogsItsLoss(), batches, batches)
     return watch
 

@@ -10,15 +10,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import torch
 from conftest import ROOT
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import Timer
-
-from mldrl_lite import exercises
-from mldrl_lite.exercises import Feedback
+from pytorch_lightning import Trainer
 
 ATLAS = ROOT / "notebooks" / "A1_trainer_argument_atlas.ipynb"
 ARGUMENTS = [name for name in inspect.signature(Trainer.__init__).parameters if name != "self"]
@@ -190,65 +185,3 @@ def seconds(cell: NotebookNode) -> float:
 
 def parse_time(moment: str) -> datetime:
     return datetime.fromisoformat(moment)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The exercises
-
-ODD = [..., None, "text", -1, [], {1: 2}, {"devices": "x"}, {"no_such": 1}, object(), print, int, torch.zeros(3)]
-CHECKS = ("check_validates_every_six", "check_logged_four_times")
-
-
-def judge(name: str, answer: object) -> Feedback:
-    return getattr(exercises, name)(answer)
-
-
-def expect(name: str, right: list, wrong: list[tuple[object, str]]) -> None:
-    for answer in right:
-        assert judge(name, answer).right, judge(name, answer)
-    for answer, idea in wrong:
-        feedback = judge(name, answer)
-        assert not feedback.right
-        assert idea in feedback.message, feedback
-
-
-@pytest.mark.parametrize("name", CHECKS)
-@pytest.mark.parametrize("answer", [*ODD, {"callbacks": 3}, LightningModule], ids=lambda answer: type(answer).__name__)
-def test_no_check_raises_on_an_odd_answer(name: str, answer: object):
-    feedback = judge(name, answer)
-    assert not feedback.right
-    assert feedback.message
-
-
-def test_validates_every_six():
-    right = [
-        {"val_check_interval": 6, "check_val_every_n_epoch": None},
-        {"val_check_interval": 6, "check_val_every_n_epoch": None, "max_epochs": 3},
-        {"val_check_interval": 6, "check_val_every_n_epoch": None, "max_steps": 13, "num_sanity_val_steps": 0},
-        {"val_check_interval": 6, "check_val_every_n_epoch": None, "max_epochs": -1, "callbacks": Timer()},
-    ]
-    wrong = [
-        ({}, "at ends of epochs"),
-        ({"val_check_interval": 6}, "ValueError"),
-        ({"val_check_interval": 1.5}, "MisconfigurationException"),
-        ({"check_val_every_n_epoch": 2}, "at ends of epochs"),
-        ({"val_check_interval": 3, "check_val_every_n_epoch": None}, "after every 6"),
-        ({"val_check_interval": 6, "check_val_every_n_epoch": None, "max_epochs": 1}, "not validated at all"),
-    ]
-    expect("check_validates_every_six", right, wrong)
-
-
-def test_logged_four_times():
-    right = [
-        {"log_every_n_steps": 2},
-        {"log_every_n_steps": 2, "max_epochs": 2},
-        {"log_every_n_steps": 2, "max_steps": 8, "max_epochs": -1, "logger": True},
-    ]
-    wrong = [
-        ({}, "no loss is written"),
-        ({"log_every_n_steps": 0}, "no loss is written"),
-        ({"log_every_n_steps": 1}, "8 time(s)"),
-        ({"log_every_n_steps": 4}, "2 time(s)"),
-        ({"log_every_n_steps": 2, "max_epochs": 4}, "sees 16"),
-    ]
-    expect("check_logged_four_times", right, wrong)

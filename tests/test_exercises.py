@@ -1,31 +1,43 @@
-"""Checks accept any right answer, name the idea behind a wrong one, and never raise."""
+"""Checks accept any right answer, name the idea behind a wrong one, show no solution, and never raise."""
 
-import inspect
-from collections.abc import Callable
+import importlib
+import pkgutil
+import random
+import re
+from functools import cache
 
+import answers
+import nbformat
+import numpy as np
 import pytest
 import torch
-from pytorch_lightning import Trainer, seed_everything
+from answers import ANSWERS
+from conftest import NOTEBOOKS
+from pytorch_lightning import Callback, LightningModule
 
 from mldrl_lite import exercises
-from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.exercises import Feedback
-from mldrl_lite.model import MMDynamic
 
-ODD = [..., None, "text", -1, [], {}, object(), print, lambda *_: 1 / 0, torch.zeros(3)]
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+for module in pkgutil.iter_modules(answers.__path__):
+    importlib.import_module(f"answers.{module.name}")
+
+CHECKS = sorted(name for name in vars(exercises) if name.startswith("check_"))
+ODD = [..., None, "text", -1, [], {}, {1: 2}, {"devices": "x"}, {"no_such": 1}, {"callbacks": 3}, object(), print, int]
+ODD += [lambda *_: 1 / 0, torch.zeros(3), Callback, LightningModule, Callback(), float("nan"), (1, 2), np.zeros(2)]
 
 
-@pytest.fixture(scope="module")
-def datamodule() -> TCPDataModule:
-    module = TCPDataModule("WDBC")
-    module.setup()
-    return module
-
-
-@pytest.fixture(scope="module")
-def model() -> MMDynamic:
-    seed_everything(0, verbose=False)
-    return MMDynamic([10, 10, 10], 2, True, {"lr": 1e-3, "reg": 0, "hidden_dim": 4})
+def judge(name: str, answer: object, given: dict[str, object], capsys: pytest.CaptureFixture[str]) -> Feedback:
+    """Ask a check, and see that it prints nothing and leaves the random numbers as they were."""
+    capsys.readouterr()
+    before = random.getstate(), torch.get_rng_state(), np.random.get_state()[1].tolist()
+    feedback = getattr(exercises, name)(answer, **given)
+    assert random.getstate() == before[0]
+    assert torch.equal(torch.get_rng_state(), before[1])
+    assert np.random.get_state()[1].tolist() == before[2]
+    assert answer is print or capsys.readouterr().out == ""  # what an answer itself prints is shown
+    return feedback
 
 
 def test_feedback_says_in_words_and_colour_whether_it_is_right():
@@ -35,75 +47,76 @@ def test_feedback_says_in_words_and_colour_whether_it_is_right():
     assert "a &lt; b" in html
 
 
-def test_steps_per_epoch(datamodule: TCPDataModule):
-    check = lambda answer: exercises.check_steps_per_epoch(answer, datamodule)  # noqa: E731
-    n = len(datamodule.parts["train"])
-    for answer in (-(-n // 32), len(datamodule.train_dataloader()), float(-(-n // 32))):
-        assert check(answer).right
-    for answer, idea in ((n, "per batch"), (n // 32, "left over"), (n / 32, "how many batches")):
-        assert not check(answer).right
-        assert idea in check(answer).message
+def test_every_check_is_tried_with_three_right_and_three_wrong_answers():
+    assert sorted(ANSWERS) == CHECKS
+    few = {name: (len(made.right), len(made.wrong)) for name in CHECKS if (made := ANSWERS[name]())}
+    assert {name: counts for name, counts in few.items() if min(counts) < 3} == {}
 
 
-def test_trainer(quiet_trainer: Callable[..., Trainer]):
-    for answer in (quiet_trainer(max_epochs=5), quiet_trainer(max_epochs=5, min_epochs=1)):
-        assert exercises.check_trainer(answer, 5).right
-    for answer, idea in (
-        (quiet_trainer(max_epochs=3), "max_epochs=3"),
-        (Trainer, "give the object"),
-        (5, "of type int"),
-    ):
-        feedback = exercises.check_trainer(answer, 5)
-        assert not feedback.right
-        assert idea in feedback.message
+@pytest.mark.parametrize("name", CHECKS)
+def test_right_answers_are_accepted(name: str, capsys: pytest.CaptureFixture[str]):
+    made = ANSWERS[name]()
+    for answer in made.right:
+        feedback = judge(name, answer, made.given, capsys)
+        assert feedback.right, (answer, feedback)
 
 
-def test_tcp():
-    rows = torch.arange
-    right = [
-        lambda s, y: s.softmax(1)[rows(len(y)), y],
-        lambda s, y: torch.gather(torch.softmax(s, -1), 1, y[:, None])[:, 0],
-        lambda s, y: [float(p[c]) for p, c in zip(s.softmax(1), y, strict=True)],
-    ]
-    wrong = [
-        (lambda s, y: s.softmax(1).max(1).values, "most likely"),
-        (lambda s, y: s[rows(len(y)), y], "scores"),
-        (lambda s, y: s.softmax(0)[rows(len(y)), y], "dimension"),
-        (lambda s, y: s.softmax(1).gather(1, y[:, None]), "(B, 1)"),
-        (lambda s: s, "raised TypeError"),
-    ]
-    assert all(exercises.check_tcp(answer).right for answer in right)
-    for answer, idea in wrong:
-        assert not exercises.check_tcp(answer).right
-        assert idea in exercises.check_tcp(answer).message
+@pytest.mark.parametrize("name", CHECKS)
+def test_wrong_answers_get_a_nudge_that_names_the_idea_and_not_the_solution(
+    name: str, capsys: pytest.CaptureFixture[str]
+):
+    made, (solution, task) = ANSWERS[name](), solutions()[name]
+    numbers = {f"{float(answer):g}" for answer in made.right if isinstance(answer, int | float)}
+    for answer, idea in [*made.wrong, *((answer, "") for answer in ODD)]:
+        feedback = judge(name, answer, made.given, capsys)
+        assert not feedback.right, answer
+        assert feedback.message
+        assert idea in feedback.message, (answer, feedback)
+        assert not shown_in(feedback.message, solution, task), feedback
+        assert not numbers & set(re.findall(r"[\w.]+", feedback.message)), feedback
 
 
-def test_validation_loss(model: MMDynamic, datamodule: TCPDataModule):
-    def losses() -> list[torch.Tensor]:
-        with torch.no_grad():
-            return [model.criterion(model(views).logit, labels) for views, labels in datamodule.val_dataloader()]
-
-    check = lambda answer: exercises.check_validation_loss(answer, model, datamodule)  # noqa: E731
-    model.eval()
-    mean = torch.cat(losses()).mean()
-    for answer in (mean, mean.item(), mean.numpy()):
-        assert check(answer).right
-    assert "count more" in check(torch.stack([loss.mean() for loss in losses()]).mean()).message
-    assert "sum" in check(torch.cat(losses()).sum()).message
-    model.train()
-    assert "mode" in check(torch.cat(losses()).mean() + 0.01).message
-    assert model.training  # a check leaves the model as it was
+def test_a_check_leaves_the_model_in_its_mode():
+    made = ANSWERS["check_validation_loss"]()
+    made.given["model"].train()
+    exercises.check_validation_loss(made.right[0], **made.given)
+    assert made.given["model"].training
 
 
-def test_no_check_raises_on_an_odd_answer(model: MMDynamic, datamodule: TCPDataModule):
-    context = {"model": model, "datamodule": datamodule, "max_epochs": 5}
-    checks = [value for name, value in vars(exercises).items() if name.startswith("check_")]
-    simple = [check for check in checks if set(list(inspect.signature(check).parameters)[1:]) <= set(context)]
-    assert len(simple) >= 4
-    for check in simple:
-        given = {name: context[name] for name in list(inspect.signature(check).parameters)[1:]}
-        for answer in ODD:
-            feedback = check(answer, **given)
-            assert isinstance(feedback, Feedback)
-            assert not feedback.right
-            assert feedback.message
+# ---------------------------------------------------------------------------------------------------------------------
+# No message shows the solution
+
+
+@cache
+def solutions() -> dict[str, tuple[str, str]]:
+    """Return the source of the solution that each check belongs to, and the text of its task."""
+    found = {}
+    for path in NOTEBOOKS:
+        cells = nbformat.read(path, as_version=4).cells
+        places = [i for i, cell in enumerate(cells) if "solution" in cell.metadata.get("tags", [])]
+        for i in places:
+            name = re.findall(r"^(check_\w+)\(", cells[i + 1].source, re.M)[-1]
+            found[name] = (cells[i].source.partition("\n")[2], cells[i - 2].source)  # without "if name is ...:"
+    return found
+
+
+def shown_in(message: str, solution: str, task: str = "") -> list[str]:
+    """Return what a message shows of a solution and the task does not: `name=value`, or six words or signs in a row."""
+    settings = {f"{name}={value}" for name, value in re.findall(r"(\w+) *= *([\w.\"']+)", solution)}
+    found = [setting for setting in settings if setting in message.replace(" = ", "=") and setting not in task]
+    has, takes, told = (re.findall(r"\w+|[^\w\s]", text) for text in (message, solution, task))
+    runs = {tuple(takes[i : i + 6]) for i in range(len(takes) - 5)}
+    runs -= {tuple(told[i : i + 6]) for i in range(len(told) - 5)}
+    return found + [" ".join(has[i : i + 6]) for i in range(len(has)) if tuple(has[i : i + 6]) in runs]
+
+
+def test_the_finder_of_shown_code_finds_some():
+    solution = "    short = Trainer(max_epochs=5, logger=False)\n    low = view[train].min(axis=0)"
+    assert shown_in("write logger=False.", solution) == ["logger=False"]
+    assert shown_in("write logger=False.", solution, task="Use `logger=False`.") == []
+    assert shown_in("take view[train].min of it", solution) == ["view [ train ] . min"]
+    assert shown_in("which argument holds the logger?", solution) == []
+
+
+def test_every_check_belongs_to_an_exercise():
+    assert sorted(solutions()) == CHECKS

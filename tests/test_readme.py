@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import NOTEBOOKS, ROOT
 
-from mldrl_lite import experiments, runs, sources
+from mldrl_lite import experiments, kernels, runs, sources
 from mldrl_lite.__main__ import main
 from mldrl_lite.experiments import declared_parameters, pictures
 
@@ -131,6 +131,13 @@ def test_every_dependency_is_pinned():
     pins = set(re.findall(r"^([\w.-]+)==", constraints, re.M))
     wanted = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
     assert {re.match(r"[\w-]+", name).group().lower() for name in wanted} <= pins
+
+
+def test_the_warm_kernel_has_the_name_and_the_patience_that_are_stated():
+    assert f"under the name `{kernels.NAME}`" in README
+    assert "idle for five minutes" in README
+    assert re.search(r"IDLE, 5 \* 60|IDLE, 300", (ROOT / "mldrl_lite" / "forking.py").read_text())
+    assert "$(BIN)/mldrl-lite kernel" in MAKEFILE
 
 
 def test_the_command_answers():

@@ -1,0 +1,41 @@
+"""Answers to the exercises of notebook A1."""
+
+from pytorch_lightning.callbacks import Timer
+
+from answers import Answers, answers_to
+
+
+@answers_to("check_validates_every_six")
+def validates_every_six() -> Answers:
+    right = [
+        {"val_check_interval": 6, "check_val_every_n_epoch": None},
+        {"val_check_interval": 6, "check_val_every_n_epoch": None, "max_epochs": 3},
+        {"val_check_interval": 6, "check_val_every_n_epoch": None, "max_steps": 13, "num_sanity_val_steps": 0},
+        {"val_check_interval": 6, "check_val_every_n_epoch": None, "max_epochs": -1, "callbacks": Timer()},
+    ]
+    wrong = [
+        ({}, "at ends of epochs"),
+        ({"val_check_interval": 6}, "ValueError"),
+        ({"val_check_interval": 1.5}, "MisconfigurationException"),
+        ({"check_val_every_n_epoch": 2}, "at ends of epochs"),
+        ({"val_check_interval": 3, "check_val_every_n_epoch": None}, "after every 6"),
+        ({"val_check_interval": 6, "check_val_every_n_epoch": None, "max_epochs": 1}, "not validated at all"),
+    ]
+    return Answers(right, wrong)
+
+
+@answers_to("check_logged_four_times")
+def logged_four_times() -> Answers:
+    right = [
+        {"log_every_n_steps": 2},
+        {"log_every_n_steps": 2, "max_epochs": 2},
+        {"log_every_n_steps": 2, "max_steps": 8, "max_epochs": -1, "logger": True},
+    ]
+    wrong = [
+        ({}, "no loss is written"),
+        ({"log_every_n_steps": 0}, "no loss is written"),
+        ({"log_every_n_steps": 1}, "8 time(s)"),
+        ({"log_every_n_steps": 4}, "2 time(s)"),
+        ({"log_every_n_steps": 2, "max_epochs": 4}, "sees 16"),
+    ]
+    return Answers(right, wrong)

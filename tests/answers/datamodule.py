@@ -1,0 +1,148 @@
+"""Answers to the exercises of notebook 01."""
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import MinMaxScaler
+from torch.utils.data import DataLoader, Subset, random_split
+
+from answers import Answers, answers_to
+
+
+@answers_to("check_call_counts")
+def call_counts() -> Answers:
+    wrong = [((4, 1), "other way round"), ((4, 4), "at once"), ((1, 1), "no process can see"), ((2, 3), "diary")]
+    wrong += [(5, "two numbers"), ((1.0, 4.0), "whole numbers")]
+    return Answers([(1, 4), [1, 4], (len("a"), 2 * 2)], wrong, {"n_processes": 4})
+
+
+class Leaky(LightningDataModule):
+    """The module of the notebook, which each answer cures in its own way."""
+
+    def __init__(self, samples, batch_size):
+        super().__init__()
+        self.rows = [([view[i] for view in samples.views], y) for i, y in enumerate(samples.labels)]
+        self.labels, self.batch_size = samples.labels, batch_size
+
+    def setup(self, stage):
+        self.train, self.val, self.test = random_split(self.rows, [0.8, 0.1, 0.1])
+
+    def train_dataloader(self):
+        return DataLoader(self.train, self.batch_size, shuffle=True)
+
+    def val_dataloader(self):
+        return DataLoader(self.val, self.batch_size)
+
+    def test_dataloader(self):
+        return DataLoader(self.test, self.batch_size)
+
+
+class OwnGenerator(Leaky):
+    def setup(self, stage):
+        own = torch.Generator().manual_seed(0)
+        self.train, self.val, self.test = random_split(self.rows, [0.8, 0.1, 0.1], generator=own)
+
+
+class EveryTenth(Leaky):
+    def setup(self, stage):
+        tenth = np.arange(len(self.rows)) % 10
+        parts = (tenth < 8, tenth == 8, tenth == 9)
+        self.train, self.val, self.test = (Subset(self.rows, np.flatnonzero(part).tolist()) for part in parts)
+
+
+class Stratified(Leaky):
+    def __init__(self, samples, batch_size):
+        super().__init__(samples, batch_size)
+        places = list(range(len(self.rows)))
+        train, rest = train_test_split(places, train_size=0.8, stratify=self.labels, random_state=3)
+        val, test = train_test_split(rest, train_size=0.5, random_state=3)
+        self.train, self.val, self.test = (Subset(self.rows, part) for part in (train, val, test))
+
+    def setup(self, stage):
+        pass
+
+
+class SeedsEverything(Leaky):
+    def setup(self, stage):
+        torch.manual_seed(0)
+        super().setup(stage)
+
+
+class OnlyOnce(Leaky):
+    def setup(self, stage):
+        if not hasattr(self, "train"):
+            super().setup(stage)
+
+
+class OnlyForFit(Leaky):
+    def setup(self, stage):
+        if stage == "fit":
+            OwnGenerator.setup(self, stage)
+
+
+class StageAsSeed(Leaky):
+    def setup(self, stage):
+        own = torch.Generator().manual_seed(len(stage))
+        self.train, self.val, self.test = random_split(self.rows, [0.8, 0.1, 0.1], generator=own)
+
+
+class TestsOnTrain(Leaky):
+    def setup(self, stage):
+        OwnGenerator.setup(self, stage)
+        self.test = self.train
+
+
+@answers_to("check_fixed_split")
+def fixed_split() -> Answers:
+    wrong = [
+        (Leaky, "had been in train"),
+        (OnlyOnce, "a module made anew"),
+        (OnlyForFit, "a test may come first"),
+        (StageAsSeed, "had been in train"),
+        (TestsOnTrain, "had been in train"),
+        (OwnGenerator.setup, "give the class itself"),
+    ]
+    return Answers([OwnGenerator, EveryTenth, Stratified, SeedsEverything], wrong)
+
+
+def by_hand(view, train):
+    low, high = view[train].min(axis=0), view[train].max(axis=0)
+    return (view - low) / (high - low)
+
+
+def by_scikit_learn(view, train):
+    return MinMaxScaler().fit(view[train]).transform(view)
+
+
+def by_loop(view, train):
+    columns = []
+    for column in view.T:
+        known = sorted(column[train])
+        columns.append([(value - known[0]) / (known[-1] - known[0]) for value in column])
+    return np.array(columns).T
+
+
+def by_parts(view, train):
+    test = np.setdiff1d(np.arange(len(view)), train)
+    scaled = by_scikit_learn(view, train)
+    scaled[test] = MinMaxScaler().fit_transform(view[test])
+    return scaled
+
+
+def sorted_rows(view, train):
+    test = np.setdiff1d(np.arange(len(view)), train)
+    return np.concatenate([by_hand(view, train)[train], by_hand(view, train)[test]])
+
+
+@answers_to("check_scaling")
+def scaling() -> Answers:
+    wrong = [
+        (lambda view, train: MinMaxScaler().fit_transform(view), "that is the leak"),
+        (lambda view, train: by_hand(view, train).clip(0, 1), "cut off"),
+        (by_parts, "limits of their own"),
+        (lambda view, train: by_hand(view, train)[train], "return all rows"),
+        (lambda view, train: (view - view[train].min()) / np.ptp(view[train]), "each single feature"),
+        (sorted_rows, "changed their order"),
+    ]
+    return Answers([by_hand, by_scikit_learn, by_loop], wrong)

@@ -1,0 +1,80 @@
+"""Answers to the exercises of notebook A2."""
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+
+from answers import OFF, Answers, answers_to
+
+
+@answers_to("check_todays_trainer")
+def todays_trainer() -> Answers:
+    cpu = {"accelerator": "cpu", "max_epochs": 3}
+    right = [Trainer(**cpu, **OFF), Trainer(devices=1, **cpu, **OFF), Trainer(**cpu, **OFF, log_every_n_steps=5)]
+    wrong = [
+        ("Trainer(accelerator='cpu')", "not its text"),
+        (Trainer(accelerator="cpu", devices=2, max_epochs=3, **OFF), "one CPU"),
+        (Trainer(accelerator="cpu", **OFF), "max_epochs=None"),
+        (Trainer(**cpu, **OFF | {"enable_checkpointing": True}), "saves checkpoints"),
+        (Trainer(**cpu, **OFF | {"enable_progress_bar": True}), "progress bar"),
+        (Trainer(**cpu, **OFF | {"enable_model_summary": True}), "summary"),
+    ]
+    return Answers(right, wrong)
+
+
+class KeepsLosses(LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.means, self.losses = [], []
+
+    def training_step(self, batch, batch_idx):
+        loss = ((self.weight - batch) ** 2).mean()
+        self.log("loss", loss, on_epoch=True, on_step=False)
+        self.losses.append(loss.item())
+        return loss
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def model_with(**hooks: object) -> type[LightningModule]:
+    return type("Answer", (KeepsLosses,), hooks)
+
+
+def keep_mean(self):
+    self.means.append(sum(self.losses) / len(self.losses))
+    self.losses.clear()
+
+
+def keep_tensor(self):
+    self.means.append(torch.tensor(self.losses).mean())
+    self.losses = []
+
+
+def keep_pooled(self):
+    self.means.append(sum(self.losses) / len(self.losses))
+
+
+def keep_last(self):
+    self.means.append(self.losses[-1])
+
+
+def keep_first(self):
+    self.means.append(self.losses[0])
+
+
+@answers_to("check_epoch_means")
+def epoch_means() -> Answers:
+    right = [model_with(on_train_epoch_end=keep) for keep in (keep_mean, keep_tensor)]
+    right.append(model_with(on_train_epoch_start=lambda self: self.losses.clear(), on_train_epoch_end=keep_pooled))
+    wrong = [
+        (model_with(on_train_epoch_end=keep_pooled), "epochs before"),
+        (model_with(on_train_epoch_end=keep_last), "last batch"),
+        (model_with(on_train_epoch_end=keep_first), "differ"),
+        (model_with(on_epoch_end=keep_mean), "a hook of today"),
+        (model_with(on_train_batch_end=lambda self, *_: self.means.append(0)), "12 values"),
+        (model_with(training_epoch_end=lambda self, outputs: None), "refuses"),
+        (model_with(on_train_epoch_end=lambda self: self.nothing), "AttributeError"),
+        (KeepsLosses(), "class itself"),
+    ]
+    return Answers(right, wrong)

@@ -1,0 +1,172 @@
+"""Answers to the exercises of notebook 05."""
+
+import numpy as np
+from pytorch_lightning import Callback, LightningModule
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from answers import Answers, answers_to
+
+MONITOR = {"monitor": "ptl/val_accuracy", "mode": "max"}
+
+
+@answers_to("check_keeper")
+def keeper() -> Answers:
+    right = [
+        ModelCheckpoint(**MONITOR, save_top_k=3),
+        ModelCheckpoint("somewhere", save_top_k=3, save_last=True, **MONITOR),
+        ModelCheckpoint(**MONITOR, save_top_k=3, filename="{epoch}", every_n_epochs=1),
+    ]
+    wrong = [
+        (ModelCheckpoint(monitor="ptl/val_accuracy", save_top_k=3), "smallest accuracies"),
+        (ModelCheckpoint(monitor="val_accuracy", mode="max", save_top_k=3), "which name"),
+        (ModelCheckpoint(), "the latest checkpoint would count"),
+        (ModelCheckpoint(**MONITOR), "save_top_k=1"),
+        (ModelCheckpoint, "give the object"),
+    ]
+    return Answers(right, wrong)
+
+
+class Ignores(LightningModule):
+    def __init__(self, loss_fx, width, dropout):
+        super().__init__()
+        self.save_hyperparameters(ignore="loss_fx")
+
+
+class Names(LightningModule):
+    def __init__(self, loss_fx, width=16, dropout=0.1):
+        super().__init__()
+        self.save_hyperparameters("width", "dropout")
+
+
+class Takes(LightningModule):
+    def __init__(self, loss_fx, width, dropout):
+        super().__init__()
+        self.save_hyperparameters({"width": width, "dropout": dropout})
+
+
+class SavesAll(LightningModule):
+    def __init__(self, loss_fx, width, dropout):
+        super().__init__()
+        self.save_hyperparameters()
+
+
+class SavesSome(LightningModule):
+    def __init__(self, loss_fx, width, dropout=0.1):
+        super().__init__()
+        self.save_hyperparameters("width")
+
+
+class KeepsForItself(LightningModule):
+    def __init__(self, loss_fx, width, dropout):
+        super().__init__()
+        self.width, self.dropout = width, dropout
+
+
+class SavesDefault(LightningModule):
+    def __init__(self, loss_fx, width, dropout):
+        super().__init__()
+        self.save_hyperparameters({"width": width, "dropout": 0.1})
+
+
+class OtherOrder(LightningModule):
+    def __init__(self, width, dropout):
+        super().__init__()
+        self.save_hyperparameters()
+
+
+@answers_to("check_remembers")
+def remembers() -> Answers:
+    wrong = [
+        (SavesAll, "loss is among"),
+        (SavesSome, "dropout is not among"),
+        (KeepsForItself, "width is not among"),
+        (SavesDefault, "not the values"),
+        (OtherOrder, "TypeError"),
+    ]
+    return Answers([Ignores, Names, Takes], wrong)
+
+
+class HasState(Callback):
+    def __init__(self):
+        self.batches = 0
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.batches += 1
+
+    def state_dict(self):
+        return {"batches": self.batches}
+
+    def load_state_dict(self, state_dict):
+        self.batches = state_dict["batches"]
+
+
+class WritesIntoTheFile(HasState):
+    state_dict, load_state_dict = Callback.state_dict, Callback.load_state_dict
+
+    def on_save_checkpoint(self, trainer, pl_module, checkpoint):
+        checkpoint["batches_so_far"] = self.batches
+
+    def on_load_checkpoint(self, trainer, pl_module, checkpoint):
+        self.batches = checkpoint["batches_so_far"]
+
+
+class AsksTheTrainer(Callback):
+    batches = 0
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.batches = trainer.current_epoch * trainer.num_training_batches + batch_idx + 1
+
+
+class Forgets(HasState):
+    state_dict, load_state_dict = Callback.state_dict, Callback.load_state_dict
+
+
+class ReadsNothing(HasState):
+    load_state_dict = Callback.load_state_dict
+
+
+class SharesItsCount(Callback):
+    batches = 0
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        type(self).batches += 1
+
+
+class CountsSteps(Callback):
+    batches = 0
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.batches = trainer.global_step
+
+
+class CountsEpochs(Callback):
+    batches = 0
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        self.batches += 1
+
+
+class AddsTwice(HasState):
+    def load_state_dict(self, state_dict):
+        self.batches = 2 * state_dict["batches"]
+
+
+class NumPyState(HasState):
+    def state_dict(self):
+        return {"batches": np.int64(self.batches)}
+
+
+@answers_to("check_counts_on")
+def counts_on() -> Answers:
+    wrong = [
+        (Forgets, "starts at 0"),
+        (ReadsNothing, "nobody reads it"),
+        (SharesItsCount, "all others know"),
+        (CountsSteps, "optimizer steps"),
+        (CountsEpochs, "counted as 2"),
+        (AddsTwice, "counted as 20"),
+        (NumPyState, "no plain value"),
+        (Callback, "no number named batches"),
+        (HasState(), "the class itself"),
+    ]
+    return Answers([HasState, WritesIntoTheFile, AsksTheTrainer], wrong)

@@ -1,0 +1,163 @@
+"""Answers to the exercises of notebook 02."""
+
+import torch
+from pytorch_lightning import LightningModule, seed_everything
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from answers import Answers, answers_to
+from answers.quickstart import wdbc
+from mldrl_lite.model import MMDynamic
+
+
+def one_by_one(scores, labels):
+    return [float(row.softmax(0)[label]) for row, label in zip(scores, labels, strict=True)]
+
+
+@answers_to("check_tcp")
+def tcp() -> Answers:
+    rows = torch.arange
+    right = [
+        lambda s, y: s.softmax(1)[rows(len(y)), y],
+        lambda s, y: torch.gather(torch.softmax(s, -1), 1, y[:, None])[:, 0],
+        lambda s, y: (-nn.functional.cross_entropy(s, y, reduction="none")).exp(),
+        one_by_one,
+    ]
+    wrong = [
+        (lambda s, y: s.softmax(1).max(1).values, "most likely"),
+        (lambda s, y: s[rows(len(y)), y], "scores"),
+        (lambda s, y: s.softmax(0)[rows(len(y)), y], "dimension"),
+        (lambda s, y: s.softmax(1).gather(1, y[:, None]), "(B, 1)"),
+        (lambda s: s, "raised TypeError"),
+    ]
+    return Answers(right, wrong)
+
+
+def fresh_model() -> MMDynamic:
+    seed_everything(0, verbose=False)
+    return MMDynamic([10, 10, 10], 2, True, {"lr": 1e-3, "reg": 0, "hidden_dim": 4})
+
+
+@answers_to("check_validation_loss")
+def validation_loss() -> Answers:
+    model = fresh_model().eval()
+    with torch.no_grad():
+        losses = [model.criterion(model(views).logit, labels) for views, labels in wdbc().val_dataloader()]
+        part = wdbc().parts["val"]
+        whole = cross_entropy(model(part.views).logit, part.labels)
+        view_0 = cross_entropy(model(part.views).view_logits[0], part.labels)
+    mean, mean_of_means = torch.cat(losses).mean(), torch.stack([loss.mean() for loss in losses]).mean()
+    wrong = [
+        (mean_of_means, "count more"),
+        (torch.cat(losses).sum(), "sum"),
+        (view_0, "fused scores"),
+        (mean + 0.01, "the mode"),
+        (losses, "of type list"),
+    ]
+    return Answers([mean, mean.item(), whole.numpy()], wrong, {"model": model.train(), "datamodule": wdbc()})
+
+
+class SideBySide(LightningModule):
+    """One layer for all views side by side."""
+
+    lr = 0.01
+
+    def __init__(self, in_dim, num_class):
+        super().__init__()
+        self.layer = nn.Linear(sum(in_dim), num_class)
+
+    def forward(self, views):
+        return self.layer(torch.cat(views, dim=1))
+
+    def training_step(self, batch, batch_idx):
+        views, labels = batch
+        return cross_entropy(self(views), labels)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=self.lr)
+
+
+class Vote(SideBySide):
+    """A network per view; their probabilities are averaged."""
+
+    def __init__(self, in_dim, num_class):
+        super().__init__(in_dim, num_class)
+        self.networks = nn.ModuleList(
+            nn.Sequential(nn.Linear(d, 8), nn.ReLU(), nn.Linear(8, num_class)) for d in in_dim
+        )
+
+    def forward(self, views):
+        each = [network(view).softmax(dim=1) for network, view in zip(self.networks, views, strict=True)]
+        return torch.stack(each).mean(dim=0).log()
+
+
+class ByHand(SideBySide):
+    """Manual optimization, with plain gradient descent."""
+
+    def __init__(self, in_dim, num_class):
+        super().__init__(in_dim, num_class)
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(super().training_step(batch, batch_idx))
+        optimizer.step()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class OfTheCourse(MMDynamic):
+    def __init__(self, in_dim, num_class):
+        super().__init__(in_dim, num_class, num_class == 2, {"lr": 0.01, "reg": 0.0, "hidden_dim": 8})
+
+
+class ForgetsTheLoss(SideBySide):
+    def training_step(self, batch, batch_idx):
+        super().training_step(batch, batch_idx)
+
+
+class ForgetsTheOptimizer(SideBySide):
+    def configure_optimizers(self):
+        pass
+
+
+class FirstViewAlone(SideBySide):
+    def forward(self, views):
+        return self.layer(torch.cat([views[0], *(torch.zeros_like(view) for view in views[1:])], dim=1))
+
+
+class PlainList(LightningModule):
+    def __init__(self, in_dim, num_class):
+        super().__init__()
+        self.layers = [nn.Linear(d, num_class) for d in in_dim]
+
+    def forward(self, views):
+        return sum(layer(view) for layer, view in zip(self.layers, views, strict=True))
+
+    training_step, configure_optimizers, lr = SideBySide.training_step, SideBySide.configure_optimizers, 0.01
+
+
+class TinySteps(SideBySide):
+    lr = 1e-5
+
+
+class TheClassItself(SideBySide):
+    def forward(self, views):
+        return super().forward(views).argmax(dim=1)
+
+
+@answers_to("check_own_model")
+def own_model() -> Answers:
+    wrong = [
+        (ForgetsTheLoss, "return the loss"),
+        (ForgetsTheOptimizer, "who steps the weights"),
+        (FirstViewAlone, "stay the same when views[1] changes"),
+        (PlainList, "in a plain list"),
+        (TinySteps, "too small"),
+        (TheClassItself, "not (B, C)"),
+        (MMDynamic, "TypeError"),
+        (SideBySide([4, 3], 3), "the class itself"),
+    ]
+    return Answers([SideBySide, Vote, ByHand, OfTheCourse], wrong)

@@ -1,0 +1,213 @@
+"""Answers to the exercises of notebook 06."""
+
+import contextlib
+
+import torch
+from pytorch_lightning import Callback, Trainer, seed_everything
+from torch import nn
+
+from answers import Answers, answers_to
+
+
+def seeds_everything(seed):
+    seed_everything(seed, verbose=False)
+    return nn.Linear(4, 2)
+
+
+def forks(seed):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Linear(4, 2)
+
+
+def own_generator(seed):
+    layer, own = nn.Linear(4, 2), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.uniform_(-0.5, 0.5, generator=own)
+    return layer
+
+
+def no_seed(seed):
+    return nn.Linear(4, 2)
+
+
+def one_seed(seed):
+    return seeds_everything(0)
+
+
+def seeds_too_late(seed):
+    layer = nn.Linear(4, 2)
+    torch.manual_seed(seed)
+    return layer
+
+
+ONE_LAYER = nn.Linear(4, 2)
+
+
+@answers_to("check_make_linear")
+def make_linear() -> Answers:
+    wrong = [
+        (no_seed, "two different layers"),
+        (seeds_too_late, "where does the generator stand"),
+        (one_seed, "is the argument used"),
+        (lambda seed: ONE_LAYER, "same object"),
+        (lambda seed: seeds_everything(seed).weight, "nn.Linear(4, 2) each time"),
+        (nn.Linear(4, 2), "TypeError"),
+    ]
+    return Answers([seeds_everything, forks, own_generator], wrong)
+
+
+class OwnGenerator(Callback):
+    def __init__(self):
+        self.drawn, self.generator = [], torch.Generator().manual_seed(0)
+
+    def draw(self):
+        return torch.rand((), generator=self.generator).item()
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.drawn.append(self.draw())
+
+
+class PutsBack(OwnGenerator):
+    def draw(self):
+        state = torch.get_rng_state()
+        drawn = torch.rand(1)
+        torch.set_rng_state(state)
+        return drawn
+
+
+class Forks(OwnGenerator):
+    def draw(self):
+        with torch.random.fork_rng():
+            torch.manual_seed(len(self.drawn))
+            return torch.randn(()).item()
+
+
+class DrawsFromAll(OwnGenerator):
+    def draw(self):
+        return torch.rand(1).item()
+
+
+class SeedsEachTime(OwnGenerator):
+    def draw(self):
+        return torch.rand((), generator=torch.Generator().manual_seed(0)).item()
+
+
+class DrawsPerEpoch(OwnGenerator):
+    on_train_batch_end = Callback.on_train_batch_end
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        self.drawn.append(self.draw())
+
+
+class SeedsAgain(OwnGenerator):
+    def draw(self):
+        torch.manual_seed(len(self.drawn))
+        return torch.rand(1).item()
+
+
+@answers_to("check_quiet_noise")
+def quiet_noise() -> Answers:
+    wrong = [
+        (DrawsFromAll, "who else uses it"),
+        (SeedsAgain, "who else uses it"),
+        (SeedsEachTime, "same number comes"),
+        (DrawsPerEpoch, "one per batch"),
+        (Callback, "AttributeError"),
+        (OwnGenerator(), "class itself"),
+    ]
+    return Answers([OwnGenerator, PutsBack, Forks], wrong)
+
+
+def puts_back(function):
+    was_on, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.use_deterministic_algorithms(True)
+    try:
+        return function()
+    finally:
+        torch.use_deterministic_algorithms(was_on, warn_only=warn_only)
+
+
+@contextlib.contextmanager
+def deterministic():
+    mode = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+
+
+def in_a_context(function):
+    with deterministic():
+        return function()
+
+
+def by_trainer(function):
+    mode, error = torch.get_deterministic_debug_mode(), None
+    Trainer(deterministic=True, accelerator="cpu", logger=False)
+    try:
+        result = function()
+    except Exception as caught:
+        error = caught
+    torch.set_deterministic_debug_mode(mode)
+    if error is not None:
+        raise error
+    return result
+
+
+def leaves_it_on(function):
+    torch.use_deterministic_algorithms(True)
+    return function()
+
+
+def turns_it_off(function):
+    torch.use_deterministic_algorithms(True)
+    try:
+        return function()
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def without_finally(function):
+    mode = torch.get_deterministic_debug_mode()
+    torch.use_deterministic_algorithms(True)
+    result = function()
+    torch.set_deterministic_debug_mode(mode)
+    return result
+
+
+def only_warns(function):
+    mode = torch.get_deterministic_debug_mode()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        return function()
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+
+
+def swallows(function):
+    with contextlib.suppress(Exception), deterministic():
+        return function()
+
+
+def returns_nothing(function):
+    in_a_context(function)
+
+
+@answers_to("check_deterministically")
+def deterministically() -> Answers:
+    wrong = [
+        (leaves_it_on, "outlives the call"),
+        (turns_it_off, "what is to be put back"),
+        (without_finally, "raises an error"),
+        (only_warns, "would not be refused"),
+        (lambda function: function(), "would not be refused"),
+        (swallows, "swallowed"),
+        (returns_nothing, "return what the function returns"),
+    ]
+    return Answers([puts_back, in_a_context, by_trainer], wrong)
