@@ -166,7 +166,7 @@ def _grid(options: argparse.Namespace, grid: Mapping[str, Any]) -> int:
     try:
         rows = experiments.sweep(options.notebook, grid, out, **chosen)
     except KeyboardInterrupt:
-        _show(experiments.table(out), out)
+        _show(experiments.table_of_runs(out), out)
         print("interrupted: the same command does the rest", file=sys.stderr)
         return _INTERRUPTED
     _show(rows, out)

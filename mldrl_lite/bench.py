@@ -29,7 +29,7 @@ from tqdm import tqdm
 from mldrl_lite import kernels, warm
 from mldrl_lite.course import run_course
 from mldrl_lite.experiments import sweep
-from mldrl_lite.launch import execute, open_notebook
+from mldrl_lite.launch import execute_notebook, open_notebook
 
 MIB = 2**20
 
@@ -43,7 +43,7 @@ while time.process_time() < until:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Comparison:
     """One line of the closing table."""
 
     what: str
@@ -69,7 +69,7 @@ class Finding:
 class Report:
     """What a part of the benchmark has measured."""
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Comparison] = field(default_factory=list)
     seconds: dict[str, list[float]] = field(default_factory=dict)
     """Wall seconds by case, one per repeat."""
     peak_mib: dict[str, float] = field(default_factory=dict)
@@ -85,15 +85,15 @@ def in_turn(cases: Mapping[str, Callable[[], float]], repeats: int, bar: str) ->
     return seconds
 
 
-def ratio(what: str, above: Sequence[float], below: Sequence[float], target: str = "") -> Finding:
+def ratio(what: str, above: Sequence[float], below: Sequence[float], target: str = "") -> Comparison:
     """Return the median of the paired ratios `above / below`, with the smallest and the largest."""
     ratios = [a / b for a, b in zip(above, below, strict=True)]
-    return Finding(what, statistics.median(ratios), min(ratios), max(ratios), target)
+    return Comparison(what, statistics.median(ratios), min(ratios), max(ratios), target)
 
 
-def number(what: str, value: float, target: str = "") -> Finding:
+def plain(what: str, value: float, target: str = "") -> Comparison:
     """Return a finding that is one plain number."""
-    return Finding(what, value, value, value, target)
+    return Comparison(what, value, value, value, target)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def starts(folder: Path, repeats: int, notebook: Path) -> Report:
 def _execute(notebook: Path, folder: Path, kernel: str) -> tuple[float, float]:
     copy = folder / f"{kernel}.ipynb"
     start = time.perf_counter()
-    error = execute(open_notebook(notebook), copy, {"out_dir": str(folder / kernel)}, kernel=kernel)
+    error = execute_notebook(open_notebook(notebook), copy, {"out_dir": str(folder / kernel)}, kernel=kernel)
     seconds = time.perf_counter() - start
     if error:
         raise RuntimeError(f"{notebook.name} failed in {kernel}: {error}")
@@ -227,8 +227,8 @@ def fifty_kernels(folder: Path) -> Report:
         del os.environ[warm.FOLDER]
     forking.terminate()
     findings = [
-        number("processes left by 50 and by 100 warm kernels", len(left), "<= 0"),
-        number("growth of the forking process, MiB", growth, "<= 5"),
+        plain("processes left by 50 and by 100 warm kernels", len(left), "<= 0"),
+        plain("growth of the forking process, MiB", growth, "<= 5"),
     ]
     return Report(findings, {"warm kernel, to its first answer": seconds})
 
@@ -295,7 +295,7 @@ def course(folder: Path, notebooks: Sequence[Path]) -> Report:
     if failed := [run.error for run in runs if run.status != "ok"]:
         raise RuntimeError(f"The course failed: {failed[0]}")
     own = sum(cells_seconds(folder / notebook.name) for notebook in notebooks)
-    finding = number("course, seconds beyond its cells, a notebook", (seconds - own) / len(notebooks), "<= 2")
+    finding = plain("course, seconds beyond its cells, a notebook", (seconds - own) / len(notebooks), "<= 2")
     return Report([finding], {"course": [seconds], "course, its cells": [own]})
 
 
@@ -303,7 +303,7 @@ def course(folder: Path, notebooks: Sequence[Path]) -> Report:
 # The report
 
 
-def table(findings: Sequence[Finding]) -> str:
+def comparisons_table(findings: Sequence[Comparison]) -> str:
     """Return the findings as a table to read."""
     rows = [(f.what, f.value, f.low, f.high, f.target, f.verdict) for f in findings]
     frame = pd.DataFrame(rows, columns=["what", "median", "from", "to", "target", "verdict"])
@@ -367,7 +367,7 @@ def measure(parts: Sequence[str], notebooks: Sequence[Path], folder: Path, repea
     for part in parts:
         print(f"--- {part}", flush=True)
         found = todo[part]()
-        print("\n".join(filter(None, [timings(found), table(found.findings)])), flush=True)
+        print("\n".join(filter(None, [timings(found), comparisons_table(found.findings)])), flush=True)
         whole.findings += found.findings
         whole.seconds |= found.seconds
         whole.peak_mib |= found.peak_mib
@@ -387,7 +387,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = measure(options.parts, notebooks, Path(folder).resolve(), options.repeats)
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
-    text = f"\n{timings(report)}\n\n{table(report.findings)}\n"
+    text = f"\n{timings(report)}\n\n{comparisons_table(report.findings)}\n"
     print(text)
     (options.out / "bench.txt").write_text(text, encoding="utf-8")
     everything = json.dumps({"machine": machine, **asdict(report)}, indent=2)

@@ -92,16 +92,16 @@ def sweep(
     folder = Path(plan[0].out)
     with _locked(folder) as lock:
         plan = [replace(job, token=lock.token) for job in plan]
-        runs.tidy(folder)
+        runs.clear_leftovers(folder)
         todo = [job for job in plan if again or not runs.is_done(job)]
         pool = launch.threads(min(jobs, len(todo) or 1)) if executor is None else nullcontext(executor)
         try:
             _run(todo, pool, lock, _bar(plan, todo, progress))
         except KeyboardInterrupt:
-            _write_table(table(folder), folder)
+            _write_table(table_of_runs(folder), folder)
             raise
         finally:
-            runs.tidy(folder)
+            runs.clear_leftovers(folder)
     return _rows_of(collect(folder), plan)
 
 
@@ -115,7 +115,7 @@ def collect(out: str | Path) -> "pd.DataFrame":
         InputError: the folder holds no run.
     """
     folder = Path(out)
-    rows = table(folder)
+    rows = table_of_runs(folder)
     if rows.empty:
         raise InputError(f"No run in {str(out)!r}: give the folder that a sweep has written.")
     _write_table(rows, folder)
@@ -364,7 +364,7 @@ def _bar(plan: Sequence[Job], todo: Sequence[Job], progress: bool) -> tqdm:
 # The table and the picture
 
 
-def table(folder: str | Path) -> "pd.DataFrame":
+def table_of_runs(folder: str | Path) -> "pd.DataFrame":
     """Return the runs in a folder as they are, without writing anything; see `collect`."""
     import pandas as pd
 

@@ -197,7 +197,7 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
 # Execute
 
 
-def execute(
+def execute_notebook(
     node: NotebookNode,
     copy: Path,
     parameters: Mapping[str, Scalar],
@@ -285,7 +285,7 @@ def run_notebook(
     copy = out_dir / notebook.name
     own = {"out_dir": str(folder)} if "out_dir" in declared(node) else {}
     start = time.perf_counter()
-    error = execute(node, copy, {**own, **parameters}, kernel=kernel_for(node, kernel), bar=notebook.stem)
+    error = execute_notebook(node, copy, {**own, **parameters}, kernel=kernel_for(node, kernel), bar=notebook.stem)
     seconds = time.perf_counter() - start
     executed = nbformat.read(copy, as_version=4) if copy.is_file() else node
     return NotebookRun(

@@ -557,6 +557,57 @@ _07 = (
     ),
 )
 
+_08 = (
+    _ask(
+        "Two processes train with `batch_size=32` each. From how many samples is one optimizer step?",
+        "Share one training between two processes",
+        _no(
+            "32: that is the batch size.",
+            "So it is in each process. Before the step, the gradients of both are averaged.",
+        ),
+        _yes(
+            "64: each process has its own batch, and the gradients are averaged.",
+            "An epoch then has half as many steps. To keep the run as it was, halve the batch size.",
+        ),
+        _no(
+            "16: the batch is shared out.",
+            "The samples of an epoch are shared out, not the batch. The loader of each process makes whole batches.",
+        ),
+    ),
+    _ask(
+        "In a run of two processes, `self.log` stands in `validation_step` without `sync_dist`. Whose loss is shown?",
+        "Add up what the processes saw",
+        _yes(
+            "That of the samples of the first process alone.",
+            "Each process logs the mean of its own half, and only the first one writes. `sync_dist=True` averages.",
+        ),
+        _no(
+            "The mean over all samples: Lightning brings the processes together at each validation.",
+            "It averages gradients without being asked. For logged values it has to be asked, with `sync_dist=True`.",
+        ),
+        _no(
+            "The sum over both processes.",
+            "Nothing is added up. What is shown looks like a loss of the usual size, which is why nobody notices.",
+        ),
+    ),
+    _ask(
+        "The profiler says that most of the time goes into `optimizer_step`. What do you change?",
+        "Profile a fit",
+        _no(
+            "The optimizer: it is the slowest part.",
+            "Perhaps it is. But this time contains that of the forward and the backward pass: look at those first.",
+        ),
+        _no(
+            "The number of loader workers, so that the optimizer does not wait.",
+            "Waiting for data has a row of its own, before the step begins.",
+        ),
+        _yes(
+            "Nothing yet: `training_step` and `backward` run inside it.",
+            "Lightning hands both to the optimizer as a function. Subtract their rows before you blame it.",
+        ),
+    ),
+)
+
 SELF_TESTS: dict[str, tuple[Question, ...]] = {
     "00": _00,
     "01": _01,
@@ -566,6 +617,7 @@ SELF_TESTS: dict[str, tuple[Question, ...]] = {
     "05": _05,
     "06": _06,
     "07": _07,
+    "08": _08,
     "A1": _A1,
     "A2": _A2,
 }

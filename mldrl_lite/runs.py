@@ -89,7 +89,7 @@ def execute(job: Job) -> str:
     folder = new_folder(job)
     try:
         start = time.perf_counter()
-        error = launch.execute(
+        error = launch.execute_notebook(
             nbformat.reads(job.notebook, as_version=4),
             folder / f"{job.stem}.ipynb",
             job.given | ({"out_dir": str(folder)} if "out_dir" in job.every else {}),
@@ -186,7 +186,7 @@ def _is_current(job: Job) -> bool:
         return False
 
 
-def tidy(folder: Path) -> None:
+def clear_leftovers(folder: Path) -> None:
     """Keep the runs that were whole but not yet renamed when their sweep was killed; remove what is not whole."""
     for path in folder.glob(".*~*"):
         found = re.fullmatch(r"\.(.+)~[0-9a-f]{8}(~old)?", path.name)

@@ -15,8 +15,8 @@ def test_ratios_are_paired_and_judged():
     assert (finding.value, finding.low, finding.high) == (2.0, 1.0, 3.0)
     assert finding.verdict == "missed"
     assert bench.ratio("a / b", [2.0], [1.0], ">= 1.5").verdict == "holds"
-    assert bench.number("left", 0, "<= 0").verdict == "holds"
-    assert bench.number("left", 1).verdict == ""
+    assert bench.plain("left", 0, "<= 0").verdict == "holds"
+    assert bench.plain("left", 1).verdict == ""
 
 
 def test_cases_take_turns_in_both_directions():
@@ -44,7 +44,7 @@ def test_the_cells_own_time_is_what_papermill_noted(tmp_path: Path):
 
 
 def test_a_part_is_measured_written_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
-    found = bench.Report([bench.number("x", 3.0, "<= 2")], {"case": [1.0, 5.0, 2.0]}, {"case": 64.0})
+    found = bench.Report([bench.plain("x", 3.0, "<= 2")], {"case": [1.0, 5.0, 2.0]}, {"case": 64.0})
     monkeypatch.setattr(bench, "fits", lambda folder, repeats: found)
     status = bench.main([str(tmp_path / "00.ipynb"), "-o", str(tmp_path), "--parts", "fits"])
     assert status == 1

@@ -85,7 +85,7 @@ class Pretence:
 @pytest.fixture
 def pretence(monkeypatch: pytest.MonkeyPatch) -> Pretence:
     pretence = Pretence()
-    monkeypatch.setattr(launch, "execute", pretence)
+    monkeypatch.setattr(launch, "execute_notebook", pretence)
     return pretence
 
 
@@ -357,7 +357,7 @@ def test_a_worker_that_breaks_is_a_failed_run(notebook: Path, monkeypatch: pytes
     def broken(*_: object, **__: object) -> str:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(launch, "execute", broken)
+    monkeypatch.setattr(launch, "execute_notebook", broken)
     rows = sweep(notebook, {"n": [2, 3]}, notebook.parent / "out", executor=Recording(), progress=False)
     assert list(rows["status"]) == ["failed", "failed"]
     assert "the worker failed: MemoryError: no room" in rows["error"][0]
