@@ -125,12 +125,13 @@ class MMDynamic(LightningModule):
     def log_is_due(self) -> bool:
         """Whether the Trainer writes its log at this training step, or the epoch ends with it.
 
-        `self.log` takes its time at every call, whether `log_every_n_steps` lets anything be written or not.
+        `self.log` takes its time at every call, even where `log_every_n_steps` lets nothing be written.
         """
         trainer = self._trainer  # None outside a Trainer, where the property `trainer` raises
         if trainer is None or trainer.is_last_batch:
             return True
-        return trainer.log_every_n_steps > 0 and (trainer.global_step + 1) % trainer.log_every_n_steps == 0
+        every = trainer.log_every_n_steps
+        return every > 0 and (trainer.global_step + 1) % every == 0
 
     def validation_step(self, batch: tuple[Sequence[Tensor], Tensor], batch_idx: int) -> None:
         """Log `ptl/val_loss`, the cross-entropy of the fused scores, and `ptl/val_accuracy`; means over the epoch."""

@@ -41,8 +41,9 @@ def calm_lightning() -> None:
     handler = _ToStandardOutput()
     handler.addFilter(lambda record: not record.getMessage().startswith(_NOISE))
     logger.handlers = [handler]
-    logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
-    logging.getLogger("lightning_fabric.utilities.seed").setLevel(logging.WARNING)
+    for name in ("seed", "distributed"):
+        logging.getLogger(f"lightning.fabric.utilities.{name}").setLevel(logging.WARNING)
+        logging.getLogger(f"lightning_fabric.utilities.{name}").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")
 

@@ -3,7 +3,10 @@
 All three see the same batches in the same order and draw the same dropout; `tests/test_speed.py` holds them to it.
 """
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,16 +39,16 @@ class Fit:
 
 
 def recommended_arguments(folder: str | Path, max_epochs: int) -> dict[str, Any]:
-    """Return the Trainer's arguments that keep a log, a progress bar and the best weights, at little cost.
+    """Return Trainer arguments for a log, a progress bar and the best weights, at little cost.
 
     Args:
         folder: where the log and the checkpoint go.
         max_epochs: passes over the training data.
     """
-    # Weights alone are a third of a whole checkpoint: Adam keeps two more numbers for each. While a model still learns
-    # fast, nearly every epoch is the best so far and would be saved; ten chances in a run are enough.
-    every = max(1, max_epochs // 10)
-    best = ModelCheckpoint(monitor="ptl/val_loss", mode="min", save_weights_only=True, every_n_epochs=every)
+    # Weights alone are a third of a whole checkpoint: Adam keeps two more numbers for each weight.
+    # While a model learns fast, nearly every epoch is the best so far; ten chances to save are enough.
+    kept = {"save_weights_only": True, "every_n_epochs": max(1, max_epochs // 10)}
+    best = ModelCheckpoint(monitor="ptl/val_loss", mode="min", **kept)
     return {
         "logger": TensorBoardLogger(folder, name="recommended"),
         "callbacks": [best, EpochBar()],
@@ -80,10 +83,11 @@ def seed_settings(folder: str | Path, *, factor: int = 1, max_epochs: int = 30, 
     """Train with the settings of the 2023 script: ten loader processes, samples put together one by one.
 
     Every step is logged, a whole checkpoint is saved after each epoch, and Adam works weight tensor by weight tensor.
+    The script does not say how many threads are to compute, so there is one per core, whatever OMP_NUM_THREADS says.
     Arguments and errors are those of `recommended`.
     """
     model, datamodule = fresh(factor, max_epochs, seed, _ScriptModel, _ScriptDataModule, num_workers=10)
-    with _Clock() as clock:
+    with _threads(os.cpu_count() or 1), _Clock() as clock:
         trainer = Trainer(
             logger=TensorBoardLogger(folder, name="seed"),
             accelerator="cpu",
@@ -162,6 +166,16 @@ class _Clock:
 
     def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self._start
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _result(clock: _Clock, trainer: Trainer, model: MMDynamic) -> Fit:
