@@ -23,6 +23,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_event_loop
 from nbformat import NotebookNode
+from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from traitlets import Integer
 from traitlets.config import Config
@@ -197,6 +198,28 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
 # Execute
 
 
+class _Engine(NBClientEngine):
+    """papermill's engine, which saves the copy every few seconds and at the end, not twice a cell.
+
+    Saving checks and writes the whole notebook, which took longer than many of the cells.
+    """
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any) -> None:
+        save = nb_man.save
+
+        def save_now_and_then() -> None:
+            if nb_man.end_time or (nb_man.now() - nb_man.last_save_time).total_seconds() > _SAVE_EVERY:
+                save()
+
+        nb_man.save = save_now_and_then
+        super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+
+_SAVE_EVERY = 5.0  # seconds
+papermill_engines.register("mldrl-lite", _Engine)
+
+
 def execute_notebook(
     node: NotebookNode,
     copy: Path,
@@ -210,7 +233,7 @@ def execute_notebook(
 
     Args:
         node: the notebook; it is left as it is.
-        copy: written after each cell, so that it is there after an error too.
+        copy: written every few seconds and at the end, also after an error.
         parameters: written into a cell of their own after the `parameters` cell.
         kernel: the name of the kernel.
         cwd: the working directory of the kernel; ours by default.
