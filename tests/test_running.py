@@ -11,6 +11,7 @@ from conftest import NOTEBOOKS, find_rosmap
 from nbformat import NotebookNode
 
 from mldrl_lite.experiments import declared_parameters
+from mldrl_lite.kernels import default_kernel
 from mldrl_lite.results import read_result
 
 # Few epochs: what is tested here is that the page holds, not how well it learns.
@@ -20,7 +21,8 @@ OTHER = {"data_type": "WDBC", "cv": 3, "max_epochs": 4, "seed": 1, "hidden_dim":
 def run(node: NotebookNode | Path, folder: Path, parameters: dict[str, object], declared: list[str]) -> NotebookNode:
     chosen = {name: value for name, value in parameters.items() if name in declared} | {"out_dir": "out"}
     node = nbformat.read(node, as_version=4) if isinstance(node, Path) else node
-    return papermill.execute_notebook(node, str(folder / "copy.ipynb"), chosen, cwd=str(folder), progress_bar=False)
+    options = {"cwd": str(folder), "kernel_name": default_kernel(), "progress_bar": False}
+    return papermill.execute_notebook(node, str(folder / "copy.ipynb"), chosen, **options)
 
 
 def with_an_early_check(node: NotebookNode) -> NotebookNode:

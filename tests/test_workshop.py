@@ -17,6 +17,7 @@ from conftest import NOTEBOOKS, ROOT
 from nbformat import NotebookNode
 
 from mldrl_lite import workshop as workshop_module
+from mldrl_lite.kernels import default_kernel
 from mldrl_lite.messages import InputError
 from mldrl_lite.workshop import (
     ZIP,
@@ -91,22 +92,28 @@ def test_all_notebooks_are_handed_out(workshop: Path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_student_copy_runs_as_it_is_handed_out(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    copy_package(ROOT, tmp_path)
-    # The kernel takes the package that is handed out, and sees nothing else of this folder.
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "package"))
-    node = student_copy(read(path), small=True)
-    node.cells.append(nbformat.v4.new_code_cell("import mldrl_lite\nprint(mldrl_lite.__file__)"))
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    executed = papermill.execute_notebook(
-        node, str(folder / path.name), cwd=str(folder), kernel_name="python3", progress_bar=False
-    )
+def test_every_student_copy_runs_as_it_is_handed_out(path: Path, tmp_path: Path):
+    executed = run_student_copy(path, tmp_path, default_kernel())
     checks = [cell for cell in executed.cells if "check" in tags(cell)]
     said = [output.data["text/plain"] for cell in checks for output in cell.outputs if "data" in output]
     assert len(said) == len(checks)
     assert all(text.startswith("Not yet: ") for text in said)
+
+
+def test_the_package_that_is_handed_out_is_all_that_a_copy_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    copy_package(ROOT, tmp_path)
+    # The kernel takes this package, and sees nothing else of the project's folder.
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "package"))
+    executed = run_student_copy(NOTEBOOKS[0], tmp_path, "python3")
     assert executed.cells[-1].outputs[0].text.startswith(str(tmp_path / "package"))
+
+
+def run_student_copy(path: Path, folder: Path, kernel: str) -> NotebookNode:
+    node = student_copy(read(path), small=True)
+    node.cells.append(nbformat.v4.new_code_cell("import mldrl_lite\nprint(mldrl_lite.__file__)"))
+    (folder / "notebooks").mkdir()
+    options = {"cwd": str(folder / "notebooks"), "kernel_name": kernel, "progress_bar": False}
+    return papermill.execute_notebook(node, str(folder / "notebooks" / path.name), **options)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
