@@ -1,6 +1,7 @@
 """What the tests share: the course's folders, the real data where it is at hand, and a Trainer that writes nothing."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from pytorch_lightning import Trainer
 
 ROOT = Path(__file__).parent.parent
+# A shell starts what runs in the background with Ctrl-C ignored, and what that starts would ignore it too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 

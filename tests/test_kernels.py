@@ -256,7 +256,8 @@ def test_pictures_logs_and_bars_reach_the_notebook(course: Runtime) -> None:
 def test_each_kernel_has_randomness_of_its_own(course: Runtime) -> None:
     code = """
         import multiprocessing, random, numpy, torch
-        print(random.random(), numpy.random.random(), torch.initial_seed(), multiprocessing.current_process().authkey)
+        key = multiprocessing.current_process().authkey.hex()
+        print(random.random(), numpy.random.random(), torch.initial_seed(), key)
     """
     drawn = []
     for _ in range(2):
