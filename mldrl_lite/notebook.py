@@ -37,6 +37,8 @@ def open_page(out_dir: str | Path) -> Path:
 
 def calm_lightning() -> None:
     """Send Lightning's messages to standard output, without its banners and tips."""
+    import pytorch_lightning  # noqa: F401 (its import sets handlers and levels; later it would undo what follows)
+
     logger = logging.getLogger("pytorch_lightning")
     handler = _ToStandardOutput()
     handler.addFilter(lambda record: not record.getMessage().startswith(_NOISE))

@@ -53,3 +53,15 @@ def test_the_noise_is_left_out_and_the_rest_is_not(capsys: pytest.CaptureFixture
     finally:
         logger.handlers, logger.level = handlers, level
     assert capsys.readouterr().out == "`Trainer.fit` stopped\n"
+
+
+def test_lightning_stays_calm_when_the_page_imports_it_afterwards(tmp_path: Path):
+    code = """
+from mldrl_lite.notebook import open_page
+open_page("out")
+from pytorch_lightning import Trainer
+Trainer(accelerator="cpu", logger=False)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "available" not in done.stdout + done.stderr
