@@ -78,6 +78,13 @@ def _what(answer: object) -> str:
     return f"this is the class {answer.__name__}" if isinstance(answer, type) else f"this is a {type(answer).__name__}"
 
 
+def not_a_function(answer: object, wanted: str = "the function itself, without calling it") -> Feedback | None:
+    """Return a nudge when the answer is missing, or nothing that can be called."""
+    if nudge := not_answered(answer, "a function"):
+        return nudge
+    return None if callable(answer) else not_yet(f"{_what(answer)}; give {wanted}.")
+
+
 @contextlib.contextmanager
 def _apart() -> Iterator[None]:
     """Run what a learner wrote without output, messages and warnings, and without a trace in the random numbers."""
@@ -288,10 +295,8 @@ def _members(module: LightningDataModule, stage: str, parts: tuple[str, ...], se
 
 def check_scaling(answer: object) -> Feedback:
     """Check a function of `view` (N, D) and `train` (positions) that scales by the training rows alone."""
-    if nudge := not_answered(answer, "a function"):
+    if nudge := not_a_function(answer):
         return nudge
-    if not callable(answer):
-        return not_yet(f"this is of type {type(answer).__name__}; give the function itself, without calling it.")
     draw = np.random.default_rng(0)
     view, train = draw.normal(size=(30, 4)) * [1, 10, 100, 0.1] + 5, draw.permutation(30)[:20]
     test = np.setdiff1d(np.arange(30), train)
@@ -333,10 +338,8 @@ def _judge_scaling(spread: np.ndarray, train: np.ndarray, test: np.ndarray, *res
 
 def check_tcp(answer: object) -> Feedback:
     """Check a function from scores (B, C) and labels (B,) to true class probabilities (B,)."""
-    if nudge := not_answered(answer, "a function"):
+    if nudge := not_a_function(answer, "a function of two arguments"):
         return nudge
-    if not callable(answer):
-        return not_yet(f"this is of type {type(answer).__name__}; define a function of two arguments.")
     logit, labels = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 3.0], [0.5, 0.0, 0.0]]), torch.tensor([0, 1, 2])
     try:
         given = torch.as_tensor(answer(logit, labels))
@@ -952,10 +955,8 @@ def _count_batches(
 
 def check_make_linear(answer: object) -> Feedback:
     """Check a function of a seed that returns an `nn.Linear(4, 2)` with weights that depend on the seed alone."""
-    if nudge := not_answered(answer, "a function"):
+    if nudge := not_a_function(answer):
         return nudge
-    if not callable(answer):
-        return not_yet(f"this is a {type(answer).__name__}; give the function itself, without calling it.")
     try:
         with _apart():
             torch.manual_seed(0)
@@ -975,10 +976,8 @@ def check_make_linear(answer: object) -> Feedback:
 
 def check_deterministically(answer: object) -> Feedback:
     """Check a function that calls another one with deterministic operations on, and leaves the process as it was."""
-    if nudge := not_answered(answer, "a function"):
+    if nudge := not_a_function(answer):
         return nudge
-    if not callable(answer):
-        return not_yet(f"{_what(answer)}; give the function itself, without calling it.")
     at_first = _deterministic_state()
     try:
         return _judge_deterministically(answer)
@@ -1061,10 +1060,8 @@ def _trained_weights(callbacks: list[Callback], n_batches: int) -> str:
 
 def check_honest_score(answer: object) -> Feedback:
     """Check a function that picks, for each run, the epoch that is best on validation, and scores it on test."""
-    if nudge := not_answered(answer, "a function"):
+    if nudge := not_a_function(answer):
         return nudge
-    if isinstance(answer, type) or not callable(answer):
-        return not_yet(f"{_what(answer)}; give the function itself, without calling it.")
     validation, test = np.random.default_rng(0).uniform(size=(2, 6, 9))
     try:
         with _apart():
@@ -1096,10 +1093,8 @@ def _judge_honest_score(given: float, validation: np.ndarray, test: np.ndarray) 
 
 def check_difference_interval(answer: object) -> Feedback:
     """Check a function that returns the 95 % bootstrap interval of the difference of two accuracies, paired."""
-    if nudge := not_answered(answer, "a function"):
+    if nudge := not_a_function(answer):
         return nudge
-    if isinstance(answer, type) or not callable(answer):
-        return not_yet(f"{_what(answer)}; give the function itself, without calling it.")
     # The first model knows all answers, the second three of four: a difference of 0.25. Four times, in another order,
     # so that the luck of the draws evens out.
     labels = np.arange(2000) % 2
@@ -1233,10 +1228,8 @@ def check_shared_steps(answer: object, n_samples: int, processes: int, batch_siz
 
 def check_break_even(answer: object) -> Feedback:
     """Check a function that says after how many steps compiling has paid."""
-    if nudge := not_answered(answer, "a function"):
+    if nudge := not_a_function(answer, "a function of three times"):
         return nudge
-    if not callable(answer):
-        return not_yet(f"{_what(answer)}; give a function of three times.")
     cases = [(8.0, 0.5, 0.25), (5.0, 1.0, 0.25), (1.0, 0.25, 0.5), (1.0, 0.5, 0.5), (3.0, 0.75, 0.25)]
     try:
         with _apart():
@@ -1266,10 +1259,8 @@ def _judge_break_even(steps: list[float | None], given: list[object]) -> Feedbac
 
 def check_lean_run(answer: object) -> Feedback:
     """Check a function of a folder whose Trainer arguments make a run with few writes and few saves, by that run."""
-    if nudge := not_answered(answer, "a function"):
+    if nudge := not_a_function(answer, "a function that takes a folder"):
         return nudge
-    if not callable(answer):
-        return not_yet(f"{_what(answer)}; give a function that takes a folder.")
     try:
         return _judge_lean_run(_lean_run(answer))
     except Exception as error:
