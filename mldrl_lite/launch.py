@@ -217,7 +217,7 @@ class _Engine(NBClientEngine):
 
 
 _SAVE_EVERY = 5.0  # seconds
-papermill_engines.register("mldrl-lite", _Engine)
+papermill_engines.register(_Engine.__name__, _Engine)
 
 
 def execute_notebook(
@@ -250,6 +250,7 @@ def execute_notebook(
                     # papermill fills in "{name}" in paths; here, braces are only braces.
                     re.sub(r"([{}])", r"\1\1", str(copy)),
                     dict(parameters),
+                    engine_name=_Engine.__name__,
                     kernel_name=kernel,
                     progress_bar={"desc": bar, "leave": False} if bar else False,
                     resources={"metadata": {"path": cwd or os.getcwd()}},

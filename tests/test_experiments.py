@@ -69,6 +69,19 @@ def test_a_dead_kernel_is_a_failure_like_another(tmp_path: Path):
     assert "kernel" in run.error.lower()
 
 
+def test_the_copy_is_saved_now_and_then_and_not_at_every_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    seen = "import pathlib\nprint('an output' * 2 in pathlib.Path(out_dir + '.ipynb').read_text())"
+    notebook = make(tmp_path / "a.ipynb", "print('an output' * 2)", *["pass"] * 20, seen, parameters="out_dir = 'x'")
+
+    def saved_midway() -> str:
+        run_notebook(notebook, tmp_path / "runs", {})
+        return nbformat.read(tmp_path / "runs" / "a.ipynb", as_version=4).cells[-1].outputs[0].text
+
+    assert saved_midway() == "False\n"
+    monkeypatch.setattr(launch, "_SAVE_EVERY", 0)
+    assert saved_midway() == "True\n"
+
+
 def test_parameters_go_to_the_notebooks_that_take_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     takes = make(tmp_path / "takes.ipynb", SHOW)
     other = make(tmp_path / "other.ipynb", parameters="m = 1")
