@@ -78,11 +78,18 @@ class Report:
 
 def in_turn(cases: Mapping[str, Callable[[], float]], repeats: int, bar: str) -> dict[str, list[float]]:
     """Run the cases in turn, `repeats` times over; each returns its seconds. Every other turn goes backwards."""
-    seconds: dict[str, list[float]] = {name: [] for name in cases}
-    turns = [list(cases)[:: 1 if turn % 2 == 0 else -1] for turn in range(repeats)]
-    for name in tqdm([name for turn in turns for name in turn], desc=bar, leave=False):
-        seconds[name].append(cases[name]())
-    return seconds
+    order = _turns(list(cases), repeats)
+    return _by_name(order, [cases[name]() for name in tqdm(order, desc=bar, leave=False)])
+
+
+def _turns(names: list[str], repeats: int) -> list[str]:
+    return [name for turn in range(repeats) for name in names[:: 1 if turn % 2 == 0 else -1]]
+
+
+def _by_name(order: Sequence[str], seconds: Sequence[float]) -> dict[str, list[float]]:
+    return {
+        name: [s for other, s in zip(order, seconds, strict=True) if other == name] for name in dict.fromkeys(order)
+    }
 
 
 def ratio(what: str, above: Sequence[float], below: Sequence[float], target: str = "") -> Comparison:
@@ -100,24 +107,44 @@ def plain(what: str, value: float, target: str = "") -> Comparison:
 # Fits
 
 
-def fits(folder: Path, repeats: int) -> Report:
-    """Compare one training under the 2023 script's settings, under the recommended ones, and as a bare loop."""
-    from mldrl_lite import speed
-    from mldrl_lite.notebook import calm_lightning
+FIRST_CELL = """
+import json
+from mldrl_lite import speed
+from mldrl_lite.notebook import open_page
 
-    calm_lightning()
-    cases = {
-        "fit, settings of the 2023 script": lambda: speed.seed_settings(folder / "seed").seconds,
-        "fit, recommended": lambda: speed.recommended(folder / "recommended").seconds,
-        "fit, bare loop": lambda: speed.bare_loop().seconds,
-    }
-    seconds = in_turn(cases, repeats, "fits")
-    seed, recommended, bare = seconds.values()
+out = open_page(folder)
+seconds = []
+speed.recommended(out, max_epochs=1);  # what only the first fit pays
+"""
+
+
+def fits(folder: Path, repeats: int) -> Report:
+    """Compare one training under the 2023 script's settings, under the recommended ones, and as a bare loop.
+
+    All of them in one kernel: that script is a notebook, and so is what people write with the course.
+    """
+    script, recommended, bare = "fit, settings of the 2023 script", "fit, recommended", "fit, bare loop"
+    calls = {script: "speed.seed_settings(out)", recommended: "speed.recommended(out)", bare: "speed.bare_loop()"}
+    first, second = _turns([script, recommended], repeats), _turns([recommended, bare], 3 * repeats)
+    cells = [f"folder = {str(folder)!r}", FIRST_CELL]
+    cells += [f"seconds.append({calls[name]}.seconds)" for name in first + second]
+    spent = json.loads(_last_output([*cells, "print(json.dumps(seconds))"], folder, "fits"))
+    slow, fast = _by_name(first, spent[: len(first)]), _by_name(second, spent[len(first) :])
     findings = [
-        ratio("recommended fit / bare loop", recommended, bare, "<= 1.5"),
-        ratio("fit of the 2023 script / recommended fit", seed, recommended, ">= 15"),
+        ratio("recommended fit / bare loop", fast[recommended], fast[bare], "<= 1.5"),
+        ratio("fit of the 2023 script / recommended fit", slow[script], slow[recommended], ">= 15"),
     ]
-    return Report(findings, seconds)
+    return Report(findings, {script: slow[script]} | fast)
+
+
+def _last_output(cells: Sequence[str], folder: Path, bar: str) -> str:
+    """Run the cells as a notebook and return what the last one printed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / "cells.ipynb"
+    node = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    if error := execute_notebook(node, copy, {}, kernel=kernels.default_kernel(), bar=bar):
+        raise RuntimeError(error)
+    return nbformat.read(copy, as_version=4).cells[-1].outputs[0].text
 
 
 def fit_growth(folder: Path, repeats: int) -> Report:
@@ -355,7 +382,7 @@ PARTS = ("fits", "fit-growth", "starts", "fifty-kernels", "two-at-once", "sweep-
 def measure(parts: Sequence[str], notebooks: Sequence[Path], folder: Path, repeats: int) -> Report:
     """Run the named parts one after the other and put what they found together."""
     todo: dict[str, Callable[[], Report]] = {
-        "fits": lambda: fits(folder, repeats),
+        "fits": lambda: fits(folder / "fits", repeats),
         "fit-growth": lambda: fit_growth(folder, repeats),
         "starts": lambda: starts(folder / "starts", repeats, notebooks[0]),
         "fifty-kernels": lambda: fifty_kernels(folder / "kernels"),

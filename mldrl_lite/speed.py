@@ -31,7 +31,7 @@ class Fit:
     seconds: float
     """Wall time from the finished model and data to the trained weights."""
     validation_loss: float
-    """After the last epoch: the cross-entropy of the fused scores over the validation part."""
+    """Of the last validation: the cross-entropy of the fused scores over the validation part."""
     fingerprint: str
     """The `fingerprint` of the last weights."""
     steps: int
@@ -46,18 +46,23 @@ def recommended_arguments(folder: str | Path, max_epochs: int) -> dict[str, Any]
         max_epochs: passes over the training data.
     """
     # Weights alone are a third of a whole checkpoint: Adam keeps two more numbers for each weight.
-    # While a model learns fast, nearly every epoch is the best so far; ten chances to save are enough.
-    kept = {"save_weights_only": True, "every_n_epochs": max(1, max_epochs // 10)}
-    best = ModelCheckpoint(monitor="ptl/val_loss", mode="min", **kept)
+    best = ModelCheckpoint(monitor="ptl/val_loss", mode="min", save_weights_only=True)
     return {
         "logger": TensorBoardLogger(folder, name="recommended"),
         "callbacks": [best, EpochBar()],
         "log_every_n_steps": 10,
+        "check_val_every_n_epoch": epochs_between_looks(max_epochs),
         "num_sanity_val_steps": 0,
         "enable_model_summary": False,
         "max_epochs": max_epochs,
         "devices": 1,
     }
+
+
+def epochs_between_looks(max_epochs: int) -> int:
+    """Return how many epochs lie between two validations, for ten of them or a few more."""
+    # While a model learns fast, nearly every look finds the best weights so far, and saves them.
+    return max(1, max_epochs // 10)
 
 
 def recommended(folder: str | Path, *, factor: int = 1, max_epochs: int = 30, seed: int = 42) -> Fit:
@@ -113,12 +118,12 @@ def bare_loop(*, factor: int = 1, max_epochs: int = 30, seed: int = 42) -> Fit:
 
 
 def train_bare(model: MMDynamic, datamodule: TCPDataModule, max_epochs: int) -> list[float]:
-    """Train `model` and return its validation loss after each epoch."""
+    """Train `model` and return its validation losses."""
     [optimizer], [scheduler] = model.configure_optimizers()
     train, val = datamodule.parts["train"], datamodule.parts["val"]
     order, batch_size = EpochOrder(len(train), torch.initial_seed()), datamodule.hparams.batch_size
-    losses = []
-    for _ in range(max_epochs):
+    losses, between_looks = [], epochs_between_looks(max_epochs)
+    for epoch in range(1, max_epochs + 1):
         model.train()
         for indices in torch.tensor(list(order)).split(batch_size):
             views, labels = train[indices]
@@ -127,9 +132,10 @@ def train_bare(model: MMDynamic, datamodule: TCPDataModule, max_epochs: int) -> 
             loss.backward()
             optimizer.step()
         scheduler.step()
-        model.eval()
-        with torch.inference_mode():
-            losses.append(model.criterion(model(val.views).logit, val.labels).mean().item())
+        if epoch % between_looks == 0:
+            model.eval()
+            with torch.inference_mode():
+                losses.append(model.criterion(model(val.views).logit, val.labels).mean().item())
     return losses
 
 
