@@ -118,16 +118,17 @@ speed.recommended(out, max_epochs=1);  # what only the first fit pays
 """
 
 
-def fits(folder: Path, repeats: int) -> Report:
+def fits(folder: Path, repeats: int, max_epochs: int = 30) -> Report:
     """Compare one training under the 2023 script's settings, under the recommended ones, and as a bare loop.
 
     All of them in one kernel: that script is a notebook, and so is what people write with the course.
     """
     script, recommended, bare = "fit, settings of the 2023 script", "fit, recommended", "fit, bare loop"
-    calls = {script: "speed.seed_settings(out)", recommended: "speed.recommended(out)", bare: "speed.bare_loop()"}
-    first, second = _turns([script, recommended], repeats), _turns([recommended, bare], 3 * repeats)
+    calls = {script: "seed_settings(out, ", recommended: "recommended(out, ", bare: "bare_loop("}
+    first = _turns([script, recommended], repeats)
+    second = _turns([recommended, bare], 7 * repeats)  # short fits, whose times scatter
     cells = [f"folder = {str(folder)!r}", FIRST_CELL]
-    cells += [f"seconds.append({calls[name]}.seconds)" for name in first + second]
+    cells += [f"seconds.append(speed.{calls[name]}max_epochs={max_epochs}).seconds)" for name in first + second]
     spent = json.loads(_last_output([*cells, "print(json.dumps(seconds))"], folder, "fits"))
     slow, fast = _by_name(first, spent[: len(first)]), _by_name(second, spent[len(first) :])
     findings = [

@@ -37,6 +37,15 @@ def _hold_200_mib() -> float:
     return float(len(bytearray(200 * bench.MIB)) > 0)
 
 
+def test_fits_are_timed_in_a_kernel_side_by_side(tmp_path: Path):
+    report = bench.fits(tmp_path, repeats=1, max_epochs=1)
+    script, recommended, bare = report.seconds.values()
+    assert (len(script), len(recommended), len(bare)) == (1, 7, 7)
+    assert min(script) > min(recommended)
+    assert [finding.target for finding in report.findings] == ["<= 1.5", ">= 15"]
+    assert all(seconds > 0 for seconds in bare)
+
+
 def test_the_cells_own_time_is_what_papermill_noted(tmp_path: Path):
     cells = [new_code_cell("1", metadata={"papermill": {"duration": seconds}}) for seconds in (1.5, 2.0, None)]
     nbformat.write(new_notebook(cells=[*cells, new_code_cell("2")]), tmp_path / "a.ipynb")
