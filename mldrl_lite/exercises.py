@@ -85,6 +85,15 @@ def not_a_function(answer: object, wanted: str = "the function itself, without c
     return None if callable(answer) else not_yet(f"{_what(answer)}; give {wanted}.")
 
 
+def not_a_class(answer: object, base: type, parent: str = "") -> Feedback | None:
+    """Return a nudge when the answer is missing, or no class that inherits from `base` (for the learner: `parent`)."""
+    if nudge := not_answered(answer, "a class"):
+        return nudge
+    if isinstance(answer, type) and issubclass(answer, base):
+        return None
+    return not_yet(f"{_what(answer)}; give the class itself, and let it inherit from {parent or base.__name__}.")
+
+
 @contextlib.contextmanager
 def _apart() -> Iterator[None]:
     """Run what a learner wrote without output, messages and warnings, and without a trace in the random numbers."""
@@ -248,10 +257,8 @@ def check_call_counts(answer: object, n_processes: int) -> Feedback:
 
 def check_fixed_split(answer: object, n_samples: int = 50) -> Feedback:
     """Check a datamodule class, made as `answer(samples, batch_size)`, whose split is the same in every stage."""
-    if nudge := not_answered(answer, "a class"):
+    if nudge := not_a_class(answer, LightningDataModule, "LeakyModule"):
         return nudge
-    if not isinstance(answer, type) or not issubclass(answer, LightningDataModule):
-        return not_yet("give the class itself, one that inherits from LeakyModule, and not an object of it.")
     try:
         with _apart():
             return _judge_split(answer, n_samples)
@@ -391,10 +398,8 @@ def _validation_losses(model: MMDynamic, datamodule: TCPDataModule) -> list[torc
 
 def check_own_model(answer: object) -> Feedback:
     """Check a module class, made as `answer(in_dim, num_class)`, that learns from all views, by training it."""
-    if nudge := not_answered(answer, "a class"):
+    if nudge := not_a_class(answer, LightningModule):
         return nudge
-    if not (isinstance(answer, type) and issubclass(answer, LightningModule)):
-        return not_yet("give the class itself, and let it inherit from LightningModule.")
     try:
         with _apart():
             return _judge_own_model(answer)
@@ -467,6 +472,11 @@ def check_early_stopping(answer: object, min_delta: float, patience: int) -> Fee
 
 def check_best_two(answer: object) -> Feedback:
     """Check a `ModelCheckpoint` that keeps the two most accurate epochs under names without a folder."""
+    return _not_a_keeper_of(answer, 2, "two") or _check_file_name(answer)
+
+
+def _not_a_keeper_of(answer: object, count: int, in_words: str) -> Feedback | None:
+    """Nudge unless `answer` is a ModelCheckpoint that keeps the `count` files of the highest validation accuracy."""
     if nudge := not_answered(answer, "a ModelCheckpoint"):
         return nudge
     if not isinstance(answer, ModelCheckpoint):
@@ -477,9 +487,10 @@ def check_best_two(answer: object) -> Feedback:
         return not_yet(f"it watches {answer.monitor!r}; which name does the model log its accuracy under?")
     if answer.mode != "max":
         return not_yet("it keeps the epochs with the lowest accuracy; is lower better here?")
-    if answer.save_top_k != 2:
-        return not_yet(f"it was told to keep {answer.save_top_k} files (-1 means all of them); the exercise says two.")
-    return _check_file_name(answer)
+    if answer.save_top_k != count:
+        kept = f"{answer.save_top_k} files (-1 means all of them)"
+        return not_yet(f"it was told to keep {kept}; the exercise says {in_words}.")
+    return None
 
 
 def _check_file_name(answer: ModelCheckpoint) -> Feedback:
@@ -501,12 +512,10 @@ def _check_file_name(answer: ModelCheckpoint) -> Feedback:
 
 def check_loss_history(answer: object) -> Feedback:
     """Check a callback class that keeps the validation loss of each epoch in `losses`, by training with it twice."""
-    if nudge := not_answered(answer, "a class"):
-        return nudge
     if isinstance(answer, Callback):
         return not_yet("this is an object; give its class, so that every run can have an object of its own.")
-    if not (isinstance(answer, type) and issubclass(answer, Callback)):
-        return not_yet(f"{_what(answer)}; give a class that is derived from Callback.")
+    if nudge := not_a_class(answer, Callback):
+        return nudge
     try:
         first, second = _losses_seen_by(answer), _losses_seen_by(answer)
     except Exception as error:  # whatever the answer did wrong is feedback
@@ -807,10 +816,8 @@ def check_todays_trainer(answer: object) -> Feedback:
 
 def check_epoch_means(answer: object) -> Feedback:
     """Check a module class that keeps the mean training loss of each epoch in `means`, by training it."""
-    if nudge := not_answered(answer, "a class"):
+    if nudge := not_a_class(answer, LightningModule):
         return nudge
-    if not (isinstance(answer, type) and issubclass(answer, LightningModule)):
-        return not_yet("give the class itself, one that is derived from LightningModule.")
     try:
         kept, losses = _means_and_losses(answer)
     except NotImplementedError as error:
@@ -862,10 +869,8 @@ class _LossKeeper(Callback):
 
 def check_remembers(answer: object) -> Feedback:
     """Check a module class that saves `width` and `dropout` as hyperparameters, and not `loss_fx`."""
-    if nudge := not_answered(answer, "a class"):
+    if nudge := not_a_class(answer, LightningModule):
         return nudge
-    if not (isinstance(answer, type) and issubclass(answer, LightningModule)):
-        return not_yet("give the class itself, and let it inherit from LightningModule.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -883,27 +888,15 @@ def check_remembers(answer: object) -> Feedback:
 
 def check_keeper(answer: object) -> Feedback:
     """Check a ModelCheckpoint that keeps the three checkpoints of highest validation accuracy."""
-    if nudge := not_answered(answer, "a ModelCheckpoint"):
+    if nudge := _not_a_keeper_of(answer, 3, "three"):
         return nudge
-    if not isinstance(answer, ModelCheckpoint):
-        return not_yet(f"this is of type {type(answer).__name__}; give the object that ModelCheckpoint(...) returns.")
-    if answer.monitor is None:
-        return not_yet("it monitors nothing, so the latest checkpoint would count as the best.")
-    if answer.monitor != "ptl/val_accuracy":
-        return not_yet(f"it monitors {answer.monitor!r}; which name does the model log the accuracy under?")
-    if answer.mode != "max":
-        return not_yet("it would keep the smallest accuracies; is a small accuracy a good one?")
-    if answer.save_top_k != 3:
-        return not_yet(f"it keeps save_top_k={answer.save_top_k}; the exercise asks for three.")
     return right("it keeps the three checkpoints of highest validation accuracy.")
 
 
 def check_counts_on(answer: object) -> Feedback:
     """Check a callback class whose `batches` counts training batches, also over a break, by resuming a run with it."""
-    if nudge := not_answered(answer, "a class"):
+    if nudge := not_a_class(answer, Callback):
         return nudge
-    if not (isinstance(answer, type) and issubclass(answer, Callback)):
-        return not_yet("give the class itself, and let it inherit from Callback.")
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "after_two.ckpt")
@@ -1024,10 +1017,8 @@ def _fail() -> None:
 
 def check_quiet_noise(answer: object) -> Feedback:
     """Check a callback class that draws a random number per batch and leaves the trained weights alone."""
-    if nudge := not_answered(answer, "a class"):
+    if nudge := not_a_class(answer, Callback):
         return nudge
-    if not (isinstance(answer, type) and issubclass(answer, Callback)):
-        return not_yet("give the class itself, and let it inherit from Callback.")
     n_batches = 3
     try:
         callback = answer()

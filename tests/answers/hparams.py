@@ -17,10 +17,10 @@ def keeper() -> Answers:
         ModelCheckpoint(**MONITOR, save_top_k=3, filename="{epoch}", every_n_epochs=1),
     ]
     wrong = [
-        (ModelCheckpoint(monitor="ptl/val_accuracy", save_top_k=3), "smallest accuracies"),
+        (ModelCheckpoint(monitor="ptl/val_accuracy", save_top_k=3), "lowest accuracy"),
         (ModelCheckpoint(monitor="val_accuracy", mode="max", save_top_k=3), "which name"),
-        (ModelCheckpoint(), "the latest checkpoint would count"),
-        (ModelCheckpoint(**MONITOR), "save_top_k=1"),
+        (ModelCheckpoint(), "its best is the latest"),
+        (ModelCheckpoint(**MONITOR), "it was told to keep 1 file"),
         (ModelCheckpoint, "give the object"),
     ]
     return Answers(right, wrong)
