@@ -82,7 +82,9 @@ def not_a_function(answer: object, wanted: str = "the function itself, without c
     """Return a nudge when the answer is missing, or nothing that can be called."""
     if nudge := not_answered(answer, "a function"):
         return nudge
-    return None if callable(answer) else not_yet(f"{_what(answer)}; give {wanted}.")
+    if callable(answer) and not isinstance(answer, type):
+        return None
+    return not_yet(f"{_what(answer)}; give {wanted}.")
 
 
 def not_a_class(answer: object, base: type, parent: str = "") -> Feedback | None:
@@ -1334,11 +1336,7 @@ class _LeanRun(Callback):
         trainer.should_stop = trainer.should_stop or trainer.current_epoch >= 20
 
 
-class _FallsThenRises(LightningModule):
-    """A model whose validation loss is lowest in its fourth epoch."""
-
-    losses = (0.9, 0.8, 0.7, 0.5, 0.6, 0.8)
-
+class _LogsItsLoss(LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.layer = nn.Linear(1, 1)
@@ -1349,11 +1347,20 @@ class _FallsThenRises(LightningModule):
         return loss
 
     def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
-        epoch = min(self.current_epoch, len(self.losses) - 1)
-        self.log("val_loss", torch.tensor(self.losses[epoch]), batch_size=1)
+        self.log("val_loss", 0.0)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class _FallsThenRises(_LogsItsLoss):
+    """A model whose validation loss is lowest in its fourth epoch."""
+
+    losses = (0.9, 0.8, 0.7, 0.5, 0.6, 0.8)
+
+    def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        epoch = min(self.current_epoch, len(self.losses) - 1)
+        self.log("val_loss", torch.tensor(self.losses[epoch]), batch_size=1)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1429,23 +1436,6 @@ class _Watch(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.sanity_checking:
             self.validated.append(self.batches)
-
-
-class _LogsItsLoss(LightningModule):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(1, 1)
-
-    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
-        loss = self.layer(batch[:, None]).square().mean()
-        self.log("train_loss", loss)
-        return loss
-
-    def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
-        self.log("val_loss", 0.0)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
 class _LossSteps(DummyLogger):

@@ -19,11 +19,14 @@ SCRIPT_WARNINGS = pytest.mark.filterwarnings("ignore:This DataLoader will create
 
 
 def test_recommended_settings_end_at_the_bits_of_the_bare_loop(tmp_path: Path):
-    bare, recommended = speed.bare_loop(max_epochs=4), speed.recommended(tmp_path, max_epochs=4)
+    # With 20 epochs, every other one is validated.
+    bare, recommended = speed.bare_loop(max_epochs=20), speed.recommended(tmp_path, max_epochs=20)
     assert recommended.fingerprint == bare.fingerprint
     assert recommended.validation_loss == pytest.approx(bare.validation_loss, rel=1e-5)
-    assert recommended.steps == bare.steps == 40
-    assert speed.bare_loop(max_epochs=4, seed=1).fingerprint != bare.fingerprint
+    assert recommended.steps == bare.steps == 200
+    curves = read_scalars(next(tmp_path.rglob("hparams.yaml")).parent)
+    assert (curves["tag"] == "ptl/val_loss").sum() == 10
+    assert speed.bare_loop(max_epochs=20, seed=1).fingerprint != bare.fingerprint
 
 
 @SCRIPT_WARNINGS
