@@ -171,10 +171,8 @@ def test_every_group_says_where_to_read_more(atlas: NotebookNode):
 
 def test_each_experiment_takes_under_5_s_and_all_under_90(atlas: NotebookNode, tmp_path: Path):
     """The only execution in this file: it times every cell."""
-    client = NotebookClient(
-        atlas, record_timing=True, kernel_name=default_kernel(), resources={"metadata": {"path": str(tmp_path)}}
-    )
-    client.execute()
+    place = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(atlas, timeout=60, record_timing=True, kernel_name=default_kernel(), resources=place).execute()
     took = {name: sum(seconds(cell) for cell in tagged(atlas, name)) for name in ARGUMENTS}
     assert {name: time for name, time in took.items() if time >= 5} == {}
     assert sum(seconds(cell) for cell in atlas.cells if cell.cell_type == "code") < 90

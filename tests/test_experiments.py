@@ -250,11 +250,14 @@ def test_sigterm_ends_the_course_with_its_table(tmp_path: Path):
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
-        for _ in range(600):
-            if (tmp_path / "started").exists():
-                break
-            time.sleep(0.1)
-        process.send_signal(signal.SIGTERM)
-        printed = process.communicate(timeout=60)[0]
+        try:
+            for _ in range(600):
+                if (tmp_path / "started").exists():
+                    break
+                time.sleep(0.1)
+            process.send_signal(signal.SIGTERM)
+            printed = process.communicate(timeout=60)[0]
+        finally:
+            process.kill()
     assert process.returncode == 143
     assert [line.split()[:2] for line in printed.splitlines()][1:] == [["a", "ok"], ["slow", "interrupted"]]

@@ -62,6 +62,7 @@ open_page("out")
 from pytorch_lightning import Trainer
 Trainer(accelerator="cpu", logger=False)
 """
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0
     assert "available" not in done.stdout + done.stderr

@@ -21,7 +21,7 @@ OTHER = {"data_type": "WDBC", "cv": 3, "max_epochs": 4, "seed": 1, "hidden_dim":
 def run(node: NotebookNode | Path, folder: Path, parameters: dict[str, object], declared: list[str]) -> NotebookNode:
     chosen = {name: value for name, value in parameters.items() if name in declared} | {"out_dir": "out"}
     node = nbformat.read(node, as_version=4) if isinstance(node, Path) else node
-    options = {"cwd": str(folder), "kernel_name": default_kernel(), "progress_bar": False}
+    options = {"cwd": str(folder), "kernel_name": default_kernel(), "progress_bar": False, "execution_timeout": 300}
     return papermill.execute_notebook(node, str(folder / "copy.ipynb"), chosen, **options)
 
 

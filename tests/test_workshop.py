@@ -112,7 +112,7 @@ def run_student_copy(path: Path, folder: Path, kernel: str) -> NotebookNode:
     node = student_copy(read(path), small=True)
     node.cells.append(nbformat.v4.new_code_cell("import mldrl_lite\nprint(mldrl_lite.__file__)"))
     (folder / "notebooks").mkdir()
-    options = {"cwd": str(folder / "notebooks"), "kernel_name": kernel, "progress_bar": False}
+    options = {"cwd": str(folder / "notebooks"), "kernel_name": kernel, "progress_bar": False, "execution_timeout": 300}
     return papermill.execute_notebook(node, str(folder / "notebooks" / path.name), **options)
 
 
