@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -220,6 +221,29 @@ _SAVE_EVERY = 5.0  # seconds
 papermill_engines.register(_Engine.__name__, _Engine)
 
 
+class _StandardError:
+    """Standard error, where drawing never fails, even when nobody reads it any more.
+
+    tqdm would leave its lock locked after such an error, and the process would wait for it at its end, for ever.
+    """
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
+def _bar_options(name: str) -> dict[str, Any]:
+    # tqdm asks a terminal for its width only when it has been given the very object sys.stderr, or told to ask.
+    return {"desc": name, "leave": False, "file": _StandardError(), "dynamic_ncols": sys.stderr.isatty()}
+
+
 def execute_notebook(
     node: NotebookNode,
     copy: Path,
@@ -252,7 +276,7 @@ def execute_notebook(
                     dict(parameters),
                     engine_name=_Engine.__name__,
                     kernel_name=kernel,
-                    progress_bar={"desc": bar, "leave": False} if bar else False,
+                    progress_bar=_bar_options(bar) if bar else False,
                     resources={"metadata": {"path": cwd or os.getcwd()}},
                     **options,
                 )

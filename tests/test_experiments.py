@@ -244,6 +244,18 @@ def test_a_stored_value_that_does_not_fit_is_refused(tmp_path: Path, capsys: pyt
         assert message in capsys.readouterr().err
 
 
+def test_the_course_goes_on_when_nobody_reads_its_progress(tmp_path: Path):
+    notebook = make(tmp_path / "a.ipynb", *["import time; time.sleep(0.2)"] * 5, SHOW)
+    command = [sys.executable, "-m", "mldrl_lite", "course", str(notebook)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stderr.close()
+        try:
+            printed = process.communicate(timeout=60)[0]
+        finally:
+            process.kill()
+    assert printed.splitlines()[1].split()[:2] == ["a", "ok"]
+
+
 def test_sigterm_ends_the_course_with_its_table(tmp_path: Path):
     slow = make(tmp_path / "slow.ipynb", "open('started', 'w').close()", "import time; time.sleep(600)")
     command = [sys.executable, "-m", "mldrl_lite", "course", str(make(tmp_path / "a.ipynb", SHOW)), str(slow)]
