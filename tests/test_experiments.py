@@ -250,7 +250,7 @@ def test_the_course_goes_on_when_nobody_reads_its_progress(tmp_path: Path):
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stderr.close()
         try:
-            printed = process.communicate(timeout=60)[0]
+            printed = process.communicate(timeout=180)[0]
         finally:
             process.kill()
     assert printed.splitlines()[1].split()[:2] == ["a", "ok"]

@@ -433,7 +433,7 @@ def test_eight_at_once_share_one_forking_process(runtime: Runtime) -> None:
     """
     command = [sys.executable, "-P", "-c", textwrap.dedent(ask), str(time.time() + 2)]
     for client in [subprocess.Popen(command) for _ in range(8)]:
-        assert client.wait(timeout=60) == 0
+        assert client.wait(timeout=120) == 0
     assert len(runtime.processes()) == 1
     start_kernels(8, at_once=8)
     assert runtime.processes() == [runtime.forking()]
