@@ -5,10 +5,10 @@
 # make test-browser    the tests that need a browser
 # make bench  what the course says about speed, measured: a table and a figure in build/bench
 PYTHON ?= python3
-VENV ?= .venv
+VENV = .venv
 BIN = $(VENV)/bin
 NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
-OUT ?= runs
+OUT = runs
 # Much of the tests' time is spent waiting for kernels to start, so three at once keep two cores busy.
 WORKERS ?= 3
 
@@ -32,7 +32,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 run: install
-	$(BIN)/mldrl-lite course $(NOTEBOOKS) --out "$(OUT)" \
+	$(BIN)/mldrl-lite course $(NOTEBOOKS) --out "$(OUT)" $(if $(PROFILE),--profile '$(PROFILE)') \
 	  $(if $(DATA_TYPE),-p data_type '$(DATA_TYPE)') $(if $(DATA_DIR),-p data_dir '$(DATA_DIR)')
 
 test: install
@@ -40,7 +40,7 @@ test: install
 	$(BIN)/ruff format --check
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --ignore tests/browser
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
-	cd build/nbval && "$(CURDIR)/$(BIN)/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax \
+	cd build/nbval && "$(abspath $(BIN))/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax \
 	  --nbval-kernel-name $(or $(KERNEL),mldrl-lite) --nbval-cell-timeout 300 -c /dev/null --rootdir . .
 
 # What the course says about speed, measured side by side: a table and a figure in build/bench.
@@ -66,6 +66,6 @@ lint: install
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) "$(OUT)" build .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv runs build .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf notebooks/runs notebooks/.ipynb_checkpoints

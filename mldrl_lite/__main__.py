@@ -1,7 +1,6 @@
 """The command `mldrl-lite`."""
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -104,7 +103,7 @@ def _add_course(command: argparse.ArgumentParser) -> None:
     command.add_argument("notebooks", nargs="+", type=Path)
     command.add_argument("-o", "--out", type=Path, default=Path("runs"), help="folder for everything that is written")
     _add_parameters(command, "VALUE", "for the notebooks that take it; may be repeated")
-    command.add_argument("--small", action="store_true", help="the small values of each notebook (or PROFILE=small)")
+    command.add_argument("--profile", default="full", help="full, or small: the small values that each notebook keeps")
     command.add_argument("--kernel", help="name of the Jupyter kernel")
 
 
@@ -137,9 +136,8 @@ def _pairs(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _course(options: argparse.Namespace) -> int:
-    profile = "small" if options.small else os.environ.get("PROFILE", "")
-    values = _pairs(options)
-    runs = course.run_course(options.notebooks, options.out, values, profile=profile, kernel=options.kernel)
+    chosen = {"profile": options.profile, "kernel": options.kernel}
+    runs = course.run_course(options.notebooks, options.out, _pairs(options), **chosen)
     print(course.report(runs))
     statuses = {run.status for run in runs}
     return _INTERRUPTED if "interrupted" in statuses else int("failed" in statuses)

@@ -18,9 +18,7 @@ from PIL import Image
 from mldrl_lite import launch
 from mldrl_lite.launch import NotebookRun, declared, open_notebook
 from mldrl_lite.messages import InputError, did_you_mean, listing
-from mldrl_lite.parameters import Declared, Scalar
-
-PROFILES = ("small",)
+from mldrl_lite.parameters import PROFILES, Declared, Scalar
 
 
 def run_course(
@@ -28,7 +26,7 @@ def run_course(
     out_dir: Path,
     parameters: Mapping[str, Scalar],
     *,
-    profile: str = "",
+    profile: str = "full",
     kernel: str | None = None,
 ) -> list[NotebookRun]:
     """Run notebooks one after the other; with `parameters`, those that declare all of them.
@@ -39,16 +37,18 @@ def run_course(
         notebooks: the files.
         out_dir: the folder for everything that is written.
         parameters: for every notebook; a text is read as each notebook declares the parameter.
-        profile: `small` runs each notebook with the values that its parameters cell names so, "" with its defaults.
+        profile: `small` runs each notebook with the values that its parameters cell names so, `full` with its defaults.
         kernel: the name of the Jupyter kernel.
 
     Raises:
-        InputError: no notebook declares these parameters, a value of another type, an unknown profile, or two
-            notebooks of the same name; nothing has been started then.
+        InputError: no notebook declares these parameters, a value of another type, an unknown profile, two notebooks
+            of the same name, or a folder that cannot be used; nothing has been started then.
     """
     notebooks = [Path(notebook) for notebook in notebooks]
     _refuse_twins(notebooks)
     chosen = _choices({path: open_notebook(path) for path in notebooks}, parameters, profile)
+    for path in notebooks:
+        launch.check_place(path, Path(out_dir))
     runs = []
     try:
         with launch.threads(1) as pool:
@@ -72,19 +72,30 @@ def _choices(
     nodes: Mapping[Path, NotebookNode], parameters: Mapping[str, Scalar], profile: str
 ) -> dict[Path, dict[str, Scalar] | str]:
     """Return the values that each notebook runs with, or why it does not run."""
-    if profile not in ("", *PROFILES):
-        raise InputError(f"No profile {profile!r}{did_you_mean(profile, PROFILES)}: give {listing(PROFILES)}, or none.")
+    if profile not in PROFILES:
+        raise InputError(f"No profile {profile!r}{did_you_mean(profile, PROFILES)}: give {listing(PROFILES)}.")
     names = {path: declared(node) for path, node in nodes.items()}
-    if not any(set(parameters) <= set(known) for known in names.values()):
-        known = sorted({name for known in names.values() for name in known})
-        unknown = next((name for name in parameters if name not in known), listing(parameters))
-        raise InputError(f"No notebook takes {unknown}{did_you_mean(unknown, known)}: give {listing(known)}.")
+    _refuse_strangers(parameters, names.values())
     chosen = {}
     for path, node in nodes.items():
         missing = [name for name in parameters if name not in names[path]]
-        base = launch.profile(node, profile) if profile else {}
+        base = launch.profile(node, profile)
         chosen[path] = f"takes no {listing(missing)}" if missing else base | _typed(parameters, names[path])
     return chosen
+
+
+def _refuse_strangers(parameters: Mapping[str, Scalar], names: Iterable[Mapping[str, Declared]]) -> None:
+    """Stop unless some notebook takes all the parameters."""
+    known = sorted({name for declared in names for name in declared} - {"out_dir"})
+    for name in parameters:
+        if name == "out_dir":
+            raise InputError("out_dir is a folder in --out for each notebook: give --out.")
+        if not known:
+            raise InputError(f"No notebook takes {name}, or any parameter: tag a first code cell 'parameters'.")
+        if name not in known:
+            raise InputError(f"No notebook takes {name}{did_you_mean(name, known)}: give {listing(known)}.")
+    if not any(set(parameters) <= set(declared) for declared in names):
+        raise InputError(f"No notebook takes all of {', '.join(parameters)}: give them in separate calls.")
 
 
 def _typed(parameters: Mapping[str, Scalar], names: Mapping[str, Declared]) -> dict[str, Scalar]:

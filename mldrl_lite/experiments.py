@@ -35,6 +35,7 @@ from mldrl_lite import launch, runs
 from mldrl_lite.launch import declared, declared_parameters, open_notebook, pictures, run_notebook
 from mldrl_lite.messages import InputError, did_you_mean, listing
 from mldrl_lite.parameters import Declared, Scalar, require
+from mldrl_lite.progress import STANDARD_ERROR, bar_options
 from mldrl_lite.runs import Job, execute
 from mldrl_lite.sources import DATA_VARIABLE, find_folder
 
@@ -46,7 +47,6 @@ __all__ = ["collect", "declared_parameters", "execute", "pictures", "run_noteboo
 TABLE = "results.csv"
 FIGURE = "results.png"
 SUMMARY = (TABLE, FIGURE)
-_OWN = ("seconds", "status", "error", "fingerprint", "run")
 
 
 def sweep(
@@ -62,9 +62,9 @@ def sweep(
 ) -> "pd.DataFrame":
     """Run a notebook once for every combination of parameters; run only what `out` does not hold yet.
 
-    A run counts as held when it ended well with the same parameters, the same code cells, the same files of data and
-    the same version of this package. A run that fails is recorded, and the others go on. Interrupted at any moment,
-    the same call does the rest.
+    A run counts as held when it ended well with the same parameters, the same code cells, the same files of data, the
+    same code of this package and the same versions of PyTorch and Lightning. A run that fails is recorded, and the
+    others go on. Interrupted at any moment, the same call does the rest.
 
     Args:
         notebook: an `.ipynb` file with a cell tagged `parameters`.
@@ -85,7 +85,8 @@ def sweep(
     Raises:
         InputError: a parameter that the notebook does not declare, a value of another type, or a folder that cannot be
             used; nothing has been started then.
-        KeyboardInterrupt: after the kernels have been ended and results.csv written.
+        KeyboardInterrupt: after this process's kernels have been ended and results.csv written. What an `executor`
+            has under way in other processes goes on there, and is not kept.
     """
     require("jobs", jobs, int, at_least=1)
     plan = plan_jobs(notebook, grid, out, kernel if executor else _installed(notebook, kernel))
@@ -134,7 +135,7 @@ def plan_jobs(notebook: str | Path, grid: Mapping[str, Any], out: str | Path, ke
     out = Path(os.path.abspath(out))
     stem = Path(notebook).stem
     defaults = {name: entry.default for name, entry in names.items() if isinstance(entry.default, Scalar)}
-    source = {"notebook": _code_sha(node), "package": _package_version()}
+    source = {"notebook": _code_sha(node), "package": _package_sha()}
     text = nbformat.writes(_without_outputs(node))
     data = cache(lambda data_type, data_dir: data_sha(data_type, data_dir, out))
     jobs = {}
@@ -178,11 +179,15 @@ def _points(grid: Mapping[str, Sequence[Scalar]], order: Sequence[str]) -> Itera
         yield {name: given[name] for name in order if name in given}
 
 
-def _package_version() -> str:
-    try:
-        return version("mldrl-lite")
-    except PackageNotFoundError:  # a copy that is imported without having been installed
-        return "unknown"
+def _package_sha() -> str:
+    """Return the sha256 of this package's code and of the versions of what trains."""
+    digest = hashlib.sha256()
+    for name in ("torch", "pytorch-lightning"):
+        with suppress(PackageNotFoundError):
+            digest.update(f"{name} {version(name)}\n".encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _code_sha(node: NotebookNode) -> str:
@@ -234,11 +239,13 @@ def _refuse_strangers(jobs: Sequence[Job]) -> None:
     names = {}
     for job in jobs:
         place = folder / job.name
-        if place.exists() and not runs.read_record(place):
+        if place.exists() and not (place / runs.RECORD).is_file():
             raise InputError(f"{str(place)!r} is there and is no run: remove it, or {remedy}.")
         twins = [names.setdefault(job.name.casefold(), job.given), (runs.read_record(place) or {}).get("given")]
         if not all(given is None or runs.same(given, job.given) for given in twins):
-            raise InputError(f"Two runs would be named {job.name}, up to upper and lower case: {remedy}.")
+            raise InputError(
+                f"Two runs would be named {job.name}, up to upper and lower case: sweep them into two folders (--out)."
+            )
 
 
 def _installed(notebook: str | Path, kernel: str | None) -> str:
@@ -263,6 +270,7 @@ class _Lock:
         self.drop()
         file.write(self.token)
         file.flush()
+        os.fsync(file.fileno())  # on a shared disk, the workers of a cluster are to see it
 
     def drop(self) -> None:
         """Take back the token: what is still under way in some executor will not be kept."""
@@ -281,11 +289,27 @@ def _locked(folder: Path) -> Iterator[_Lock]:
         ) from None
     with file:
         _take(file, folder)
+        _held.add(file)
         lock = _Lock(file)
         try:
             yield lock
         finally:
             lock.drop()
+            _held.discard(file)
+
+
+_held: set[IO[str]] = set()
+
+
+def _let_go() -> None:
+    """In a process that this one has forked: let go of its locks, which would outlive this one there."""
+    for file in _held:
+        file.close()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def _take(file: IO[str], folder: Path) -> None:
@@ -307,12 +331,16 @@ def _take(file: IO[str], folder: Path) -> None:
 
 
 def _run(jobs: Sequence[Job], pool: AbstractContextManager[Executor], lock: _Lock, bar: tqdm) -> None:
+    futures: dict[Future, Job] = {}
     with bar, pool as executor:
         try:
-            futures = {executor.submit(execute, job): job for job in jobs}
+            futures |= ((executor.submit(execute, job), job) for job in jobs)
             _wait(futures, bar)
         except BaseException:
             lock.drop()  # before the kernels are ended: what a dying one leaves is no failed run
+            for future in futures:
+                future.cancel()
+            launch.end_kernels()
             raise
 
 
@@ -332,6 +360,8 @@ def _settle(future: Future, job: Job, bar: tqdm) -> bool:
     """Say whether a run failed, and record what its worker could not."""
     try:
         error = future.exception()
+        if error is None and future.result() == "dropped":
+            error = RuntimeError(f"it does not see the file {runs.LOCK} of this sweep in {job.out!r}")
     except CancelledError as cancelled:
         error = cancelled
     if error is not None:
@@ -339,7 +369,7 @@ def _settle(future: Future, job: Job, bar: tqdm) -> bool:
     held = runs.read_record(Path(job.out, job.name)) or {"status": "failed", "error": "its folder is gone"}
     failed = held["status"] == "failed"
     if failed and not bar.disable:
-        bar.write(f"{job.name} failed: {held['error']}", file=sys.stderr)
+        bar.write(f"{job.name} failed: {held['error']}", file=STANDARD_ERROR)
     return failed
 
 
@@ -357,7 +387,7 @@ def _bar(plan: Sequence[Job], todo: Sequence[Job], progress: bool) -> tqdm:
     done = len(plan) - len(todo)
     # smoothing=0: runs that end in pairs would make the time left jump.
     shape = {"total": len(plan), "initial": done, "bar_format": layout, "smoothing": 0}
-    return tqdm(desc=plan[0].stem, disable=not progress, **shape)
+    return tqdm(desc=plan[0].stem, disable=not progress, **shape, **bar_options())
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -375,9 +405,9 @@ def table_of_runs(folder: str | Path) -> "pd.DataFrame":
     names = [name for name in dict.fromkeys(order) if name in names]
     newest = max(records, key=lambda record: record["ended"], default=None)
     rows = [_row(record, names, newest) | {"run": path.name} for path, record in found]
-    metrics = dict.fromkeys(name for row in rows for name in row if name not in (*names, *_OWN))
+    metrics = dict.fromkeys(name for row in rows for name in row if name not in (*names, *runs.OWN))
     rows.sort(key=lambda row: [_sortable(row[name]) for name in names])
-    columns = [*names, *metrics, *_OWN]
+    columns = [*names, *metrics, *runs.OWN]
     # As objects first: of whole numbers and None, pandas would make floating-point numbers.
     frame = pd.DataFrame([[row.get(column) for column in columns] for row in rows], columns=columns, dtype=object)
     mixed = [name for name in names if frame[name].isna().any()]
@@ -390,7 +420,7 @@ def _row(record: Mapping[str, Any], names: Sequence[str], newest: Mapping[str, A
     values = dict(record["values"])
     fingerprint = record["fingerprint"] or values.get("fingerprint", "")
     values.pop("fingerprint", None)
-    taken = {*record["parameters"], *_OWN}
+    taken = {*record["parameters"], *runs.OWN}
     outdated = any(record["origin"][part] != newest["origin"][part] for part in ("notebook", "package"))
     return {
         **{name: record["parameters"].get(name) for name in names},

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -15,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,14 +26,17 @@ from jupyter_core.utils import ensure_event_loop
 from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from tqdm import tqdm
 from traitlets import Integer
 from traitlets.config import Config
 
 from mldrl_lite.kernels import default_kernel
 from mldrl_lite.messages import InputError
 from mldrl_lite.parameters import Declared, Scalar
+from mldrl_lite.progress import STANDARD_ERROR, bar_options
 from mldrl_lite.results import read_result
 from mldrl_lite.sources import DATA_VARIABLE
+from mldrl_lite.warm import COLD
 
 # What goes wrong is in the run's error; papermill would print it a second time.
 logging.getLogger("papermill").addHandler(logging.NullHandler())
@@ -163,6 +166,18 @@ def driving(words: IO[bytes]) -> Iterator[dict[str, Any]]:
             loop = ensure_event_loop()
             if not loop.is_running():
                 loop.close()
+        if said := next((line for line in _lines(words) if line.startswith(COLD)), ""):
+            _say_once(said)
+
+
+@cache
+def _say_once(line: str) -> None:
+    tqdm.write(line, file=STANDARD_ERROR)
+
+
+def _lines(words: IO[bytes]) -> list[str]:
+    words.seek(0)
+    return [line.strip() for line in words.read().decode(errors="replace").split("\n")]
 
 
 def end_kernels() -> None:
@@ -221,29 +236,6 @@ _SAVE_EVERY = 5.0  # seconds
 papermill_engines.register(_Engine.__name__, _Engine)
 
 
-class _StandardError:
-    """Standard error, where drawing never fails, even when nobody reads it any more.
-
-    tqdm would leave its lock locked after such an error, and the process would wait for it at its end, for ever.
-    """
-
-    def write(self, text: str) -> None:
-        with suppress(OSError):
-            sys.stderr.write(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            sys.stderr.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stderr, name)
-
-
-def _bar_options(name: str) -> dict[str, Any]:
-    # tqdm asks a terminal for its width only when it has been given the very object sys.stderr, or told to ask.
-    return {"desc": name, "leave": False, "file": _StandardError(), "dynamic_ncols": sys.stderr.isatty()}
-
-
 def execute_notebook(
     node: NotebookNode,
     copy: Path,
@@ -276,7 +268,7 @@ def execute_notebook(
                     dict(parameters),
                     engine_name=_Engine.__name__,
                     kernel_name=kernel,
-                    progress_bar=_bar_options(bar) if bar else False,
+                    progress_bar={"desc": bar, "leave": False, **bar_options()} if bar else False,
                     resources={"metadata": {"path": cwd or os.getcwd()}},
                     **options,
                 )
@@ -291,9 +283,7 @@ def execute_notebook(
 
 def _last(words: IO[bytes]) -> str:
     """Return the last line that a kernel's process has written."""
-    words.seek(0)
-    lines = words.read().decode(errors="replace").split("\n")
-    return next((f"({line.strip()})" for line in reversed(lines) if line.strip()), "")
+    return next((f"({line})" for line in reversed(_lines(words)) if line), "")
 
 
 def _one_line(text: str) -> str:
@@ -349,19 +339,32 @@ def run_notebook(
 
 def _emptied(notebook: Path, out_dir: Path) -> Path:
     """Return the notebook's folder in `out_dir`, without what an earlier run left and this one might not replace."""
+    check_place(notebook, out_dir)
+    folder = out_dir / notebook.stem
+    folder.mkdir(exist_ok=True)
+    (out_dir / notebook.name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "pictures", ignore_errors=True)
+    (folder / "ledger.json").unlink(missing_ok=True)
+    return folder
+
+
+def check_place(notebook: Path, out_dir: Path) -> None:
+    """Make `out_dir`, and see that the notebook's copy and its folder can be written there.
+
+    Raises:
+        InputError: they cannot, or the copy would be the notebook itself.
+    """
     folder, copy = out_dir / notebook.stem, out_dir / notebook.name
     if copy.resolve() == notebook.resolve():
         raise InputError(f"{str(notebook)!r} would be overwritten by its own copy: give --out another folder.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        copy.unlink(missing_ok=True)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder if folder.exists() else out_dir):
+            pass
     except OSError as failure:
         raise InputError(
             f"Cannot write in {str(folder)!r} ({failure.strerror}): give --out a folder of yours."
         ) from None
-    shutil.rmtree(folder / "pictures", ignore_errors=True)
-    (folder / "ledger.json").unlink(missing_ok=True)
-    return folder
 
 
 def read_fingerprint(ledger: Path) -> str:

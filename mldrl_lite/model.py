@@ -79,6 +79,19 @@ class MMDynamic(LightningModule):
         self.test_result: dict[str, float] = {}
         self._tested: list[tuple[Tensor, Tensor]] = []
 
+    def setup(self, stage: str) -> None:
+        """Look whether the model has a score for every class of the data.
+
+        Raises:
+            InputError: the Trainer's datamodule tells of more classes in its `num_class`.
+        """
+        classes = getattr(self.trainer.datamodule, "num_class", 0)
+        if classes > self.hparams.num_class:
+            raise InputError(
+                f"The data have {classes} classes, but the model was built for {self.hparams.num_class}: give "
+                "MMDynamic(…, datamodule.num_class, …) the classes of your data."
+            )
+
     def forward(self, views: Sequence[Tensor]) -> Output:
         """Compute the fused scores of a batch and what they are made of.
 

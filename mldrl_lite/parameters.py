@@ -11,6 +11,8 @@ from numbers import Integral, Real
 from mldrl_lite.messages import InputError, did_you_mean, listing
 
 Scalar = str | int | float | bool | None
+PROFILES = ("full", "small")
+"""How long a notebook runs: with its own values, or with the small ones that its parameters cell keeps."""
 
 _KINDS = {int: Integral, float: Real}  # of NumPy too
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "True or False"}

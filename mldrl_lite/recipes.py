@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import os
 import threading
+import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
@@ -332,9 +333,10 @@ def _end_with_parent() -> None:
 
 def _keep(one: FitCall, place: Path) -> None:
     """Fit, and leave the result in the file `place`, whole or not at all."""
-    part = place.with_suffix(f".{os.getpid()}.part")
+    result = fit(*one)
+    part = place.with_suffix(f".{uuid.uuid4().hex[:8]}.part")  # other machines may share the folder
     with part.open("wb") as file:
-        np.save(file, fit(*one))
+        np.save(file, result)
     part.replace(place)
 
 

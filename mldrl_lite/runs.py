@@ -1,16 +1,18 @@
 """One run of a sweep: its name, its folder, its record; whole or not there at all.
 
 While it is under way, a run lives in a folder whose name begins with a dot. Its record, `run.json`, is written last,
-and one rename makes it visible.
+and one rename makes it visible. (A checkpoint of the run may still name that other folder, where it was written first.)
 """
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from mldrl_lite.parameters import Scalar, parse_scalar
 from mldrl_lite.results import read_result
 
 RECORD = "run.json"
+OWN = ("seconds", "status", "error", "fingerprint", "run")
+"""What the table says of each run besides its parameters and its result."""
+_KEYS = {"stem", "given", "parameters", "origin", "ended", "fingerprint", "status", "error", "seconds", "values"}
 LOCK = ".sweep"
 """The lock file in a sweep's folder. Its text is the token of the sweep that is going on."""
 
@@ -43,7 +48,7 @@ class Job:
     every: Mapping[str, Scalar]
     """All parameters, defaults included."""
     origin: Mapping[str, str]
-    """What the run depends on besides its parameters: sha256 of code cells and data, and a version."""
+    """What the run depends on besides its parameters: sha256 of code cells, of data and of this package."""
     kernel: str
     cwd: str
     token: str = ""
@@ -140,7 +145,11 @@ def _write_record(job: Job, folder: Path, outcome: Mapping[str, Any]) -> None:
     }
     part = folder / f"{RECORD}.part"
     part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    part.replace(folder / RECORD)  # the last thing that is written: where it is, the run is whole
+    # The record is the last thing that is written, also after a power cut: where it is, the run is whole.
+    for path in folder.rglob("*"):
+        _to_disk(path)
+    part.replace(folder / RECORD)
+    _to_disk(folder)
 
 
 def _publish(folder: Path, place: Path) -> None:
@@ -148,7 +157,18 @@ def _publish(folder: Path, place: Path) -> None:
     if place.exists():
         place.rename(old)
     folder.rename(place)
+    _to_disk(place.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or the list of a folder, is on the disk; where the system cannot tell, go on."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def is_done(job: Job) -> bool:
@@ -176,7 +196,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and "given" in record else None
+    return record if isinstance(record, dict) and record.keys() >= _KEYS else None
 
 
 def _is_current(job: Job) -> bool:

@@ -84,14 +84,16 @@ def recommended(folder: str | Path, *, factor: int = 1, max_epochs: int = 30, se
     return _result(clock, trainer, model)
 
 
-def seed_settings(folder: str | Path, *, factor: int = 1, max_epochs: int = 30, seed: int = 42) -> Fit:
+def seed_settings(
+    folder: str | Path, *, factor: int = 1, max_epochs: int = 30, seed: int = 42, num_workers: int = 10
+) -> Fit:
     """Train with the settings of the 2023 script: ten loader processes, samples put together one by one.
 
     Every step is logged, a whole checkpoint is saved after each epoch, and Adam works weight tensor by weight tensor.
     The script does not say how many threads are to compute, so there is one per core, whatever OMP_NUM_THREADS says.
-    Arguments and errors are those of `recommended`.
+    Arguments and errors are those of `recommended`; `num_workers` is the number of loader processes.
     """
-    model, datamodule = fresh(factor, max_epochs, seed, _ScriptModel, _ScriptDataModule, num_workers=10)
+    model, datamodule = fresh(factor, max_epochs, seed, _ScriptModel, _ScriptDataModule, num_workers=num_workers)
     with _threads(os.cpu_count() or 1), _Clock() as clock:
         trainer = Trainer(
             logger=TensorBoardLogger(folder, name="seed"),

@@ -12,10 +12,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mldrl_lite.figures import COLOURS, STYLE
+from mldrl_lite.runs import OWN
 
 # Varied to see the scatter, not an effect.
 REPLICATES = ("cv", "fold", "seed", "split_seed", "repeat")
-_OWN = ("seconds", "status", "error", "fingerprint", "run")
 _MOST_PANELS, _MOST_COLOURS, _MOST_TICKS = 6, 6, 12
 
 
@@ -34,7 +34,7 @@ def draw_sweep(rows: pd.DataFrame, parameters: Sequence[str], file: Path) -> boo
         Whether there was anything to draw: a parameter that varies, and a metric in numbers.
     """
     rows = rows[rows["status"] == "ok"].reset_index(drop=True)
-    metrics = [name for name in rows if name not in (*parameters, *_OWN) and _has_numbers(rows[name])][:_MOST_PANELS]
+    metrics = [name for name in rows if name not in (*parameters, *OWN) and _has_numbers(rows[name])][:_MOST_PANELS]
     varied = [name for name in parameters if rows[name].map(repr).nunique() > 1]
     if not metrics or not varied:
         return False
@@ -47,7 +47,8 @@ def draw_sweep(rows: pd.DataFrame, parameters: Sequence[str], file: Path) -> boo
 
 
 def _has_numbers(column: pd.Series) -> bool:
-    return bool(len(column)) and all(isinstance(value, int | float | np.number) for value in column.dropna())
+    values = column.dropna()
+    return bool(len(values)) and all(isinstance(value, int | float | np.number) for value in values)
 
 
 def _figure(

@@ -45,6 +45,10 @@ mldrl_lite.forking.serve(*sys.argv[1:])
 _INLINE = "module://matplotlib_inline.backend_inline"  # what ipykernel sets where MPLBACKEND is not
 
 
+COLD = "mldrl-lite: this kernel starts cold"
+"""How the line begins in which a stand-in says why it becomes a plain kernel."""
+
+
 class ColdStartError(Exception):
     """Why there is no warm kernel: the end of a sentence."""
 
@@ -54,7 +58,7 @@ def main(arguments: list[str]) -> None:
     try:
         link, kernel = ask_for_kernel(arguments)
     except (ColdStartError, OSError) as why:
-        print(f"mldrl-lite: this kernel starts cold, because {why}.", file=sys.stderr, flush=True)
+        print(f"{COLD}, because {why}.", file=sys.stderr, flush=True)
         _become_plain_kernel(arguments)
     _end_as(stand_in(link, kernel))
 
@@ -100,7 +104,8 @@ def ask_for_kernel(arguments: list[str]) -> tuple[socket.socket, int]:
                 break
             link.close()
     else:
-        raise ColdStartError("the process that forks kernels ended five times before it answered")
+        log = os.path.join(folder, f"{name}.log")
+        raise ColdStartError(f"the process that forks kernels ended five times before it answered; see {log}")
     os.close(heard)
     if "cold" in (answer := json.loads(answer)):
         raise ColdStartError(answer["cold"])
@@ -123,7 +128,7 @@ def runtime_folder() -> str:
     """
     place = os.environ.get("XDG_RUNTIME_DIR", "")
     default = place if os.path.isdir(place) else os.environ.get("TMPDIR", "/tmp")  # noqa: S108
-    folder = os.environ.get(FOLDER) or os.path.join(default, f"mldrl-lite-{os.getuid()}")
+    folder = os.path.abspath(os.environ.get(FOLDER) or os.path.join(default, f"mldrl-lite-{os.getuid()}"))
     os.makedirs(folder, mode=0o700, exist_ok=True)
     found = os.lstat(folder)
     if found.st_uid != os.getuid() or found.st_mode & 0o170077 != 0o040000:

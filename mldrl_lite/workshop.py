@@ -6,6 +6,7 @@ import io
 import re
 import shutil
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,8 @@ from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocess
 from nbformat import NotebookNode
 
 from mldrl_lite.messages import InputError, listing
-from mldrl_lite.parameters import Scalar
+from mldrl_lite.parameters import PROFILES, Scalar
 
-PROFILES = ("full", "small")
 ZIP = "mldrl-lite-workshop.zip"
 _LINK = re.compile(r"(!?)\[((?:[^\]`]|`[^`]*`)*)\]\(([^)\s]+)\)")
 _MARK = '<meta name="generator" content="mldrl-lite workshop">'
@@ -41,7 +41,9 @@ class Card:
 
 
 def make_workshop(root: Path, out: Path, profile: str = "full") -> list[Card]:
-    """Write everything for a workshop into `out`, which is emptied first; the same course gives the same bytes.
+    """Write everything for a workshop into `out`; the same course gives the same bytes.
+
+    It is made in a folder beside, which takes the place of an earlier workshop when all is there.
 
     Args:
         root: the folder of the course: it holds `notebooks/`, `mldrl_lite/`, `README.md` and so on.
@@ -52,37 +54,40 @@ def make_workshop(root: Path, out: Path, profile: str = "full") -> list[Card]:
         One card for each notebook, in order.
 
     Raises:
-        InputError: no notebooks in `root`, an unknown profile, or `out` holds files that are not an earlier workshop's.
+        InputError: no notebooks in `root`, or one without the opening of the course; an unknown profile; or `out` holds
+            files that are not an earlier workshop's.
     """
     if profile not in PROFILES:
         raise InputError(f"Unknown profile {profile!r}: give {listing(PROFILES)}.")
     paths = sorted((root / "notebooks").glob("*.ipynb"))
     if not paths:
         raise InputError(f"No notebooks in {str(root / 'notebooks')!r}: give --root the folder of the course.")
-    _empty(out)
-    cards = []
-    for path in paths:
-        node = nbformat.read(path, as_version=4)
-        _write_notebook(student_copy(node, small=profile == "small"), out / "notebooks" / path.name)
-        _write_notebook(node, out / "solutions" / path.name)
-        _write(out / "html" / f"{path.stem}.html", web_page(node, path.stem))
-        _copy_linked_files(node, path.parent, [out / part for part in ("notebooks", "solutions", "html")])
-        cards.append(card(node, path.stem))
-    copy_package(root, out)
-    guide = root / "notebooks" / "TEACHING.md"
-    _write_pages(root, out, cards, guide.read_text(encoding="utf-8") if guide.is_file() else "")
-    _zip(out)
+    _refuse_strangers(out)
+    nodes = {path: nbformat.read(path, as_version=4) for path in paths}
+    cards = [card(node, path.stem) for path, node in nodes.items()]
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".workshop~", dir=out.absolute().parent) as place:
+        new = Path(place, "new")
+        for path, node in nodes.items():
+            _write_notebook(student_copy(node, small=profile == "small"), new / "notebooks" / path.name)
+            _write_notebook(node, new / "solutions" / path.name)
+            _write(new / "html" / f"{path.stem}.html", web_page(node, path.stem))
+            _copy_linked_files(node, path.parent, [new / part for part in ("notebooks", "solutions", "html")])
+        copy_package(root, new)
+        guide = root / "notebooks" / "TEACHING.md"
+        _write_pages(root, new, cards, guide.read_text(encoding="utf-8") if guide.is_file() else "")
+        _zip(new)
+        if out.exists():
+            out.rename(Path(place, "old"))
+        new.rename(out)
     return cards
 
 
-def _empty(out: Path) -> None:
+def _refuse_strangers(out: Path) -> None:
     index = out / "index.html"
     ours = index.is_file() and _MARK in index.read_text(encoding="utf-8", errors="replace")
     if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{str(out)!r} holds something that is not a workshop: give --out a new folder.")
-    shutil.rmtree(out, ignore_errors=True)
-    # Marked from the start, so that a workshop that was interrupted can be made anew.
-    _write(out / "index.html", _MARK)
 
 
 def _write(path: Path, text: str) -> None:
@@ -133,13 +138,18 @@ def with_values(source: str, values: dict[str, Scalar]) -> str:
 
 
 def card(node: NotebookNode, stem: str) -> Card:
-    """Read title, first sentence, minutes and number of exercises from a notebook."""
-    opening = node.cells[0].source
-    title, sentence = re.match(r"# (.+)\n+(.+)", opening).groups()
-    minutes = re.search(r"\*\*Time\*\* (\d+) minutes", opening)
+    """Read title, first sentence, minutes and number of exercises from a notebook.
+
+    Raises:
+        InputError: its first cell does not tell them.
+    """
+    opening = re.match(r"# (.+)\n+(.+)[\s\S]*\*\*Time\*\* (\d+) minutes", node.cells[0].source if node.cells else "")
+    if not opening:
+        raise InputError(f"{stem} does not begin with '# Title', a sentence and '**Time** N minutes': add them.")
+    title, sentence, minutes = opening.groups()
     exercises = sum("exercise" in tags(cell) for cell in node.cells)
     html = re.sub(r"</?p>\s*", "", markdown2html(sentence))
-    return Card(stem, title, html.strip(), int(minutes.group(1)), exercises)
+    return Card(stem, title, html.strip(), int(minutes), exercises)
 
 
 def relink(text: str, change: Callable[[str], str | None]) -> str:
@@ -390,30 +400,21 @@ def _zip(out: Path) -> None:
 # The command
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command to a parser."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the workshop, and say where it is; the exit status is 0, or 2 for input that cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m mldrl_lite.workshop", description=__doc__)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder of the course")
     parser.add_argument("-o", "--out", type=Path, default=Path("build/workshop"), help="folder that is made anew")
     parser.add_argument("--profile", default="full", help="full, or small: short runs in the student copies")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Make the workshop, and say where it is."""
-    cards = make_workshop(options.root, options.out, options.profile)
-    minutes = sum(card.minutes for card in cards)
-    print(f"{len(cards)} notebooks, {minutes} minutes: open {options.out / 'index.html'}, hand out {options.out / ZIP}")
-    return 0
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; its exit status is 0, or 2 for input that cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m mldrl_lite.workshop", description=__doc__)
-    add_arguments(parser)
+    options = parser.parse_args(arguments)
     try:
-        return run(parser.parse_args(arguments))
+        cards = make_workshop(options.root, options.out, options.profile)
     except InputError as error:
         print(f"mldrl-lite: {error}", file=sys.stderr)
         return 2
+    minutes = sum(card.minutes for card in cards)
+    print(f"{len(cards)} notebooks, {minutes} minutes: open {options.out / 'index.html'}, hand out {options.out / ZIP}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -207,20 +207,42 @@ def with_profile(notebook: Path, **profiles: dict[str, object]) -> Path:
 
 
 def test_the_small_profile_takes_the_small_values_and_a_parameter_goes_before_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     show = "from mldrl_lite.results import show_result\nshow_result(f'{n} {m}', {})"
     notebook = make(tmp_path / "a.ipynb", show, parameters="n = 1\nm = 1")
     with_profile(notebook, small={"n": 7, "m": 8})
     command = ["course", str(notebook), "-o", str(tmp_path / "runs")]
-    assert main([*command, "--small", "-p", "m", "9"]) == 0
+    assert main([*command, "--profile", "small", "-p", "m", "9"]) == 0
     assert "7 9" in capsys.readouterr().out
-    monkeypatch.setenv("PROFILE", "small")
-    assert main(command) == 0
-    assert "7 8" in capsys.readouterr().out
-    monkeypatch.setenv("PROFILE", "smal")
-    assert main(command) == 2
-    assert "No profile 'smal' (did you mean 'small'?)" in capsys.readouterr().err
+    assert main([*command, "--profile", "full"]) == 0
+    assert "1 1" in capsys.readouterr().out
+    assert main([*command, "--profile", "smal"]) == 2
+    assert "No profile 'smal' (did you mean 'small'?): give full or small." in capsys.readouterr().err
+
+
+def test_what_the_course_cannot_do_is_said_before_anything_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    first, second = make(tmp_path / "one" / "a.ipynb", SHOW), make(tmp_path / "two" / "b.ipynb", parameters="m = 1")
+    bare = make(tmp_path / "bare.ipynb", SHOW)
+    node = nbformat.read(bare, as_version=4)
+    del node.cells[0]
+    nbformat.write(node, bare)
+    cases = [
+        ([first, second, "-o", tmp_path / "two"], "would be overwritten by its own copy"),
+        (
+            [first, second, "-p", "n", "1", "-p", "m", "1"],
+            "No notebook takes all of n, m: give them in separate calls.",
+        ),
+        ([first, "-p", "out_dir", "x"], "out_dir is a folder in --out for each notebook: give --out."),
+        ([bare, "-p", "n", "1"], "No notebook takes n, or any parameter: tag a first code cell 'parameters'."),
+    ]
+    for arguments, message in cases:
+        assert main(["course", "-o", str(tmp_path / "runs"), *map(str, arguments)]) == 2
+        assert message in capsys.readouterr().err
+    assert not list(tmp_path.rglob("a/*"))
+    assert not (tmp_path / "runs" / "a.ipynb").exists()
 
 
 def test_stored_values_are_used_and_not_seen_in_a_folder_that_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -244,16 +266,17 @@ def test_a_stored_value_that_does_not_fit_is_refused(tmp_path: Path, capsys: pyt
         assert message in capsys.readouterr().err
 
 
-def test_the_course_goes_on_when_nobody_reads_its_progress(tmp_path: Path):
+@pytest.mark.parametrize(("command", "line"), [("course", 1), ("run", -1)])
+def test_it_goes_on_when_nobody_reads_its_progress(tmp_path: Path, command: str, line: int):
     notebook = make(tmp_path / "a.ipynb", *["import time; time.sleep(0.2)"] * 5, SHOW)
-    command = [sys.executable, "-m", "mldrl_lite", "course", str(notebook)]
+    command = [sys.executable, "-m", "mldrl_lite", command, str(notebook)]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stderr.close()
         try:
             printed = process.communicate(timeout=180)[0]
         finally:
             process.kill()
-    assert printed.splitlines()[1].split()[:2] == ["a", "ok"]
+    assert "ok" in printed.splitlines()[line].split()[:2]
 
 
 def test_sigterm_ends_the_course_with_its_table(tmp_path: Path):

@@ -19,7 +19,7 @@ from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
-from mldrl_lite import kernels
+from mldrl_lite import kernels, launch, warm
 from mldrl_lite.kernels import NAME, default_kernel, install, start_kernels
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels need Linux")
@@ -589,3 +589,20 @@ def test_default_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert default_kernel() == NAME
     monkeypatch.setenv("KERNEL", "python3")
     assert default_kernel() == "python3"
+
+
+def test_whoever_runs_notebooks_hears_once_of_cold_starts(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("matplotlibrc").touch()
+    launch._say_once.cache_clear()
+    for _ in range(2):
+        assert launch.execute_notebook(nbformat.v4.new_notebook(), tmp_path / "copy.ipynb", {}, kernel=NAME) == ""
+    assert capsys.readouterr().err.count("this kernel starts cold, because Matplotlib reads") == 1
+
+
+def test_a_relative_folder_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLDRL_LITE_KERNELS", "here")
+    assert warm.runtime_folder() == str(tmp_path / "here")

@@ -255,6 +255,8 @@ def test_three_classes_from_end_to_end(quiet_trainer: Callable[..., Trainer], tm
             )
         np.savetxt(tmp_path / f"labels_{part}.csv", labels)
     datamodule = TCPDataModule(tmp_path.name, cv=None, batch_size=30, data_dir=str(tmp_path))  # last batch: one sample
+    with pytest.raises(InputError, match="have 3 classes, but the model was built for 2: give"):
+        quiet_trainer(max_epochs=1).fit(MMDynamic(datamodule.in_dim, 2, True, CONFIG), datamodule)
     model = MMDynamic(datamodule.in_dim, datamodule.num_class, False, CONFIG | {"lr": 1e-2})
     trainer = quiet_trainer(max_epochs=20)
     trainer.fit(model, datamodule)

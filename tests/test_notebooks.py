@@ -228,8 +228,8 @@ def test_classes_use_no_globals_of_the_notebook(node: NotebookNode):
 
 
 def test_nothing_is_defined_twice():
-    sources = {path.stem: [ast.parse(path.read_text())] for path in (ROOT / "mldrl_lite").glob("*.py")}
-    sources |= {path.stem: [tree(cell) for cell in code_cells(read(path))] for path in NOTEBOOKS}
+    sources = {path: [ast.parse(path.read_text())] for path in (ROOT / "mldrl_lite").rglob("*.py")}
+    sources |= {path: [tree(cell) for cell in code_cells(read(path))] for path in NOTEBOOKS}
     definitions = Counter(
         part.name
         for modules in sources.values()
@@ -264,17 +264,18 @@ def test_every_trainer_argument_in_prose_exists(node: NotebookNode):
 
 def test_modules_import_downward_only():
     order = [
-        *("messages", "parameters", "sources", "metrics", "reproducibility", "datamodule", "model", "callbacks"),
-        *("recipes", "figures", "trainer_arguments", "translation", "diagnosis", "notebook", "speed", "results"),
-        *("exercises", "questions", "quiz", "warm", "forking", "kernels", "launch", "runs"),
+        *("messages", "progress", "parameters", "sources", "metrics", "reproducibility", "datamodule", "model"),
+        *("callbacks", "recipes", "figures", "trainer_arguments", "translation", "diagnosis", "notebook"),
+        *("speed", "results", "exercises", "questions", "quiz", "warm", "forking", "kernels", "launch", "runs"),
         *("sweep_figure", "experiments", "course", "workshop", "bench", "__main__"),
     ]
-    for path in (ROOT / "mldrl_lite").glob("*.py"):
-        if path.stem == "__init__":
+    for path in (ROOT / "mldrl_lite").rglob("*.py"):
+        part, *inside = path.relative_to(ROOT / "mldrl_lite").with_suffix("").parts
+        if part == "__init__":
             continue
-        imported = re.findall(r"from mldrl_lite(?:\.(\w+))? import (\w+)", path.read_text())
+        imported = re.findall(r"from mldrl_lite(?:\.(\w+)[.\w]*)? import (\w+)", path.read_text())
         below = {module or name for module, name in imported}
-        assert below <= set(order[: order.index(path.stem)]), path.stem
+        assert below <= set(order[: order.index(part)] + [part for _ in inside]), path
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What the README states is so."""
 
 import filecmp
+import os
 import re
 import shlex
 import subprocess
@@ -138,6 +139,15 @@ def test_the_warm_kernel_has_the_name_and_the_patience_that_are_stated():
     assert "idle for five minutes" in README
     assert re.search(r"IDLE, 5 \* 60|IDLE, 300", (ROOT / "mldrl_lite" / "forking.py").read_text())
     assert "$(BIN)/mldrl-lite kernel" in MAKEFILE
+
+
+def test_clean_removes_nothing_that_the_environment_names():
+    environment = os.environ | {"OUT": "/precious", "VENV": "/precious"}
+    printed = subprocess.run(
+        ["make", "-n", "clean"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert "rm -rf .venv runs build" in printed.stdout
+    assert "precious" not in printed.stdout
 
 
 def test_the_command_answers():

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -247,9 +248,38 @@ def test_only_what_is_missing_failed_or_changed_is_run(notebook: Path, pretence:
     assert again((1, 2)) == 0
     make(notebook, WORK + "\n# changed")
     assert again((1, 2)) == 2
-    monkeypatch.setattr(experiments, "version", lambda _: "99")
+    monkeypatch.setattr(experiments, "version", lambda _: "99")  # of PyTorch, say
     assert again((1,)) == 1
     assert list(collect(out).set_index("run").loc[["n=1", "n=2"], "status"]) == ["ok", "outdated"]
+
+
+def test_changed_code_of_the_package_is_noticed(tmp_path: Path, pretence: Pretence, monkeypatch: pytest.MonkeyPatch):
+    package = tmp_path / "package"
+    (package / "exercises").mkdir(parents=True)
+    for name in ("experiments.py", "exercises/one.py"):
+        (package / name).write_text("a = 1\n")
+    monkeypatch.setattr(experiments, "__file__", str(package / "experiments.py"))
+    notebook = make(tmp_path / "page.ipynb")
+
+    def again() -> int:
+        return pretence.runs(lambda: sweep(notebook, {"n": 1}, tmp_path / "out", progress=False))
+
+    assert [again(), again()] == [1, 0]
+    (package / "exercises" / "one.py").write_text("a = 2\n")
+    assert [again(), again()] == [1, 0]
+
+
+def test_a_record_that_cannot_be_read_is_run_anew(notebook: Path, pretence: Pretence):
+    out = notebook.parent / "out"
+
+    def again() -> int:
+        return pretence.runs(lambda: sweep(notebook, {"n": 1}, out, progress=False))
+
+    assert again() == 1
+    for broken in ("", "{", '{"given": {}}', "[]"):  # as a power cut may leave it, or somebody's editor
+        (out / "n=1" / "run.json").write_text(broken)
+        assert again() == 1
+    assert again() == 0
 
 
 def test_changed_data_are_noticed(tmp_path: Path, pretence: Pretence, monkeypatch: pytest.MonkeyPatch):
@@ -372,6 +402,60 @@ def test_what_outlives_its_sweep_in_an_executor_is_not_kept(notebook: Path, pret
     assert execute(job) == "dropped"
     assert (out / "n=2" / "run.json").read_bytes() == before
     assert left_over(out) == []
+
+
+def test_a_run_that_a_worker_drops_is_a_failed_one(notebook: Path, pretence: Pretence):
+    class Blind(Recording):
+        """Its workers see another folder under the path of the sweep's."""
+
+        def submit(self, function: Callable, /, *arguments: object, **named: object) -> Future:
+            future: Future = Future()
+            future.set_result("dropped")
+            return future
+
+    out = notebook.parent / "out"
+    sweep(notebook, {"n": [2]}, out, progress=False)
+    make(notebook, WORK + "\n# changed")
+    rows = sweep(notebook, {"n": [2]}, out, executor=Blind(), progress=False)
+    assert list(rows["status"]) == ["failed"]
+    assert "it does not see the file .sweep" in rows["error"][0]
+
+
+def test_interrupted_it_starts_no_more_in_an_executor(notebook: Path, pretence: Pretence, monkeypatch):
+    free = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiments, "_wait", interrupt)
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(free.wait, 60)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(notebook, {"n": range(50)}, notebook.parent / "out", executor=executor, progress=False)
+        free.set()
+    assert pretence.parameters == []
+
+
+FORKS = """
+import os, sys, time
+from pathlib import Path
+from mldrl_lite import experiments
+folder = Path(sys.argv[1])
+with experiments._locked(folder):
+    if os.fork() == 0:
+        time.sleep(60)
+        os._exit(0)
+with experiments._locked(folder):
+    print("free")
+os.killpg(0, 9)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_process_does_not_keep_the_lock(tmp_path: Path):
+    command = [sys.executable, "-u", "-c", FORKS, str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, start_new_session=True)
+    assert ended.stdout == "free\n", ended.stderr
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -278,11 +278,14 @@ def test_made_anew_nothing_old_is_left_and_pictures_travel(small_course: Path, t
     nbformat.write(node, notebook)
     (notebook.parent / "pictures").mkdir()
     (notebook.parent / "pictures" / "one.png").write_bytes(b"png")
+    make_workshop(small_course, out)
+    (out / "notebooks" / "old.ipynb").touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workshop_module, "web_page", interrupt)
         with pytest.raises(KeyboardInterrupt):
             make_workshop(small_course, out)
-    (out / "notebooks" / "old.ipynb").touch()
+    assert (out / "notebooks" / "old.ipynb").exists()  # the earlier workshop is as it was
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
     cards = make_workshop(small_course, out, "small")
     notebook.write_text(before, encoding="utf-8")
     assert [card.stem for card in cards] == ["00_quickstart", "02_model"]
@@ -291,6 +294,18 @@ def test_made_anew_nothing_old_is_left_and_pictures_travel(small_course: Path, t
     assert (out / "html" / "pictures" / "one.png").is_file()
     [parameters] = tagged(read(out / "notebooks" / "00_quickstart.ipynb"), "parameters")
     assert "max_epochs = 5  #" in parameters
+
+
+def test_a_notebook_without_the_opening_is_named(small_course: Path, tmp_path: Path):
+    notebook = small_course / "notebooks" / "02_model.ipynb"
+    before = notebook.read_text(encoding="utf-8")
+    node = read(notebook)
+    node.cells[0].source = "Model"
+    nbformat.write(node, notebook)
+    with pytest.raises(InputError, match="02_model does not begin with '# Title'"):
+        make_workshop(small_course, tmp_path / "out")
+    notebook.write_text(before, encoding="utf-8")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -313,7 +328,7 @@ def test_what_cannot_be_used_is_said_in_one_sentence(
 
 def test_the_package_in_the_workshop_is_whole(workshop: Path):
     theirs = {path.relative_to(workshop / "package").as_posix() for path in (workshop / "package").rglob("*.*")}
-    ours = {f"mldrl_lite/{path.name}" for path in (ROOT / "mldrl_lite").glob("*.py")}
+    ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mldrl_lite").rglob("*.py")}
     assert theirs == ours | {"pyproject.toml", "README.md"}
     assert (workshop / "constraints.txt").read_bytes() == (ROOT / "constraints.txt").read_bytes()
     assert "pip install --constraint constraints.txt ./package\n" in (workshop / "README.md").read_text(
