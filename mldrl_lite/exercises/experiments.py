@@ -108,7 +108,7 @@ def check_test_size(answer: object, accuracy: float, reach: float) -> Feedback:
         return not_yet(f"{described(answer)}; give a number.")
     needed = variance * (1.96 / reach) ** 2
     if 0.95 * needed < given < 1.1 * needed:
-        return right(f"about {needed:.0f}. Four times as many would halve the interval once more.")
+        return right(f"about {needed:.0f}. Four times as many people halve it.")
     nudges = {
         variance / reach**2: "that is for one standard deviation; a 95 % interval reaches 1.96 of them.",
         variance
