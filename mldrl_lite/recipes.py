@@ -250,7 +250,7 @@ def _trainer(epochs: int, callback: Callback) -> Trainer:
 @contextmanager
 def _quiet_single_thread() -> Iterator[None]:
     logger, threads = logging.getLogger("pytorch_lightning"), torch.get_num_threads()
-    level = logger.level
+    level, variables = logger.level, {name: os.environ.get(name) for name in _LEFT_BY_SEEDING}
     logger.setLevel(logging.ERROR)
     torch.set_num_threads(1)
     try:
@@ -262,6 +262,12 @@ def _quiet_single_thread() -> Iterator[None]:
     finally:
         logger.setLevel(level)
         torch.set_num_threads(threads)
+        for name, value in variables.items():
+            os.environ.pop(name, None)
+            os.environ.update({name: value} if value is not None else {})
+
+
+_LEFT_BY_SEEDING = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

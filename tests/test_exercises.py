@@ -1,6 +1,7 @@
 """Checks accept any right answer, name the idea behind a wrong one, show no solution, and never raise."""
 
 import importlib
+import os
 import pkgutil
 import random
 import re
@@ -29,13 +30,16 @@ ODD += [lambda *_: 1 / 0, torch.zeros(3), Callback, LightningModule, Callback(),
 
 
 def judge(name: str, answer: object, given: dict[str, object], capsys: pytest.CaptureFixture[str]) -> Feedback:
-    """Ask a check, and see that it prints nothing and leaves the random numbers as they were."""
+    """Ask a check, and see that it prints nothing, writes nothing and leaves the process as it was."""
     capsys.readouterr()
+    files, variables = sorted(os.listdir()), dict(os.environ)
     before = random.getstate(), torch.get_rng_state(), np.random.get_state()[1].tolist()
     feedback = getattr(exercises, name)(answer, **given)
     assert random.getstate() == before[0]
     assert torch.equal(torch.get_rng_state(), before[1])
     assert np.random.get_state()[1].tolist() == before[2]
+    assert sorted(os.listdir()) == files
+    assert dict(os.environ) == variables
     assert answer is print or capsys.readouterr().out == ""  # what an answer itself prints is shown
     return feedback
 

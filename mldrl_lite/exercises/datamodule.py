@@ -2,13 +2,14 @@
 
 import random
 import warnings
+from numbers import Integral
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 
 from mldrl_lite.exercises.feedback import Feedback, not_a_class, not_a_function, not_answered, not_yet, right
-from mldrl_lite.exercises.trial import apart
+from mldrl_lite.exercises.trial import apart, elsewhere
 from mldrl_lite.sources import Samples
 
 
@@ -18,9 +19,9 @@ def check_call_counts(answer: object, n_processes: int) -> Feedback:
         return nudge
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         return not_yet("give two numbers in parentheses: first for prepare_data, then for setup.")
-    if not all(type(count) is int for count in answer):
+    if not all(isinstance(count, Integral) for count in answer):
         return not_yet("give two whole numbers: first for prepare_data, then for setup.")
-    counts = tuple(answer)
+    counts = tuple(map(int, answer))
     if counts == (1, n_processes):
         return right("one process prepares the files; then each process sets up its own objects.")
     nudges = {
@@ -36,12 +37,13 @@ def check_fixed_split(answer: object, n_samples: int = 50) -> Feedback:
     if nudge := not_a_class(answer, LightningDataModule, "LeakyModule"):
         return nudge
     try:
-        with apart():
+        with elsewhere(), apart():
             return _judge_split(answer, n_samples)
     except Exception as error:
         return not_yet(
             "a new module that was set up for one stage, and asked for the loaders of that stage, raised "
-            f"{type(error).__name__}: {error}. Note that a test may come first: in a session without a fit."
+            f"{type(error).__name__}: {error}. Note that a test may come first, in a session without a fit; and that "
+            "prepare_data runs in one process alone: others see its files, but not what it puts on self."
         )
 
 
@@ -49,11 +51,11 @@ def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback:
     # The first feature of each sample is its number, so that the loaders tell who is where.
     view = np.repeat(np.arange(n_samples, dtype=np.float32)[:, None], 2, axis=1)
     samples = Samples((view,), np.arange(n_samples) % 2, ("numbers",), ("even", "odd"))
-    module, new_module = answer(samples, 8), answer(samples, 8)
-    train, val = _members(module, "fit", ("train", "val"), seed=1)
-    (test,) = _members(module, "test", ("test",), seed=2)
-    (test_anew,) = _members(new_module, "test", ("test",), seed=3)
-    train_anew, _ = _members(new_module, "fit", ("train", "val"), seed=4)
+    module, new_module, other = (answer(samples, 8) for _ in range(3))
+    train, val = _members(module, other, "fit", ("train", "val"), seed=1)
+    (test,) = _members(module, other, "test", ("test",), seed=2)
+    (test_anew,) = _members(new_module, other, "test", ("test",), seed=3)
+    train_anew, _ = _members(new_module, other, "fit", ("train", "val"), seed=4)
     if leaked := len(set(train) & set(test)):
         return not_yet(f"after fit and then test, {leaked} of {len(test)} test samples had been in train.")
     if sorted(train + val + test) != list(range(n_samples)) or not (train and val and test):
@@ -63,14 +65,17 @@ def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback:
             "within one session it holds. But a module made anew, such as for tomorrow's test of today's model, "
             "cuts differently; what does the cut still depend on?"
         )
-    return right("each sample keeps its part: in every stage, and in every session.")
+    return right("each sample keeps its part: in every stage, and in a module made anew.")
 
 
-def _members(module: LightningDataModule, stage: str, parts: tuple[str, ...], seed: int) -> list[list[int]]:
+def _members(
+    module: LightningDataModule, another_process: LightningDataModule, stage: str, parts: tuple[str, ...], seed: int
+) -> list[list[int]]:
     """Set a module up as if it were another moment of the run; return the sample numbers in each part, sorted."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+    another_process.prepare_data()
     module.setup(stage)
     loaders = [getattr(module, f"{part}_dataloader")() for part in parts]
     return [sorted(int(number) for views, _ in loader for number in views[0][:, 0]) for loader in loaders]
@@ -112,4 +117,8 @@ def _judge_scaling(spread: np.ndarray, train: np.ndarray, test: np.ndarray, *res
         return not_yet("test values were cut off at 0 and 1; that hides how unusual these samples are.")
     if np.allclose(other[test].min(axis=0), 0):
         return not_yet("test rows have limits of their own here, so one value means two things; whose limits count?")
+    if not np.allclose(other[train], wanted[train]):
+        return not_yet(
+            "the training rows reach from 0 to 1, but otherwise; each feature has its own limits, of all rows."
+        )
     return not_yet("the training rows are right; the other rows need the very same formula, with the same limits.")

@@ -7,7 +7,7 @@ from pytorch_lightning.accelerators import CPUAccelerator
 from pytorch_lightning.callbacks import ModelSummary
 from torch.utils.data import DataLoader
 
-from mldrl_lite.exercises.feedback import Feedback, described, not_a_class, not_answered, not_yet, right
+from mldrl_lite.exercises.feedback import Feedback, described, not_a_class, not_answered, not_yet, number, right
 from mldrl_lite.exercises.trial import QUIET, apart
 
 
@@ -21,6 +21,8 @@ def check_todays_trainer(answer: object) -> Feedback:
         return not_yet("gpus=0 meant one CPU; which argument says the kind of device?")
     if answer.max_epochs != 3:
         return not_yet(f"it would run for max_epochs={answer.max_epochs}; that argument has not changed.")
+    if not answer.loggers:
+        return not_yet("it writes no log, and the old call did.")
     if answer.checkpoint_callbacks:
         return not_yet("it saves checkpoints; which argument that starts with enable_ turns that off?")
     if answer.progress_bar_callback is not None:
@@ -36,6 +38,8 @@ def check_epoch_means(answer: object) -> Feedback:
         return nudge
     try:
         kept, losses = _means_and_losses(answer)
+        if not losses or not all(losses):
+            return not_yet("training_step returns no loss: the Trainer needs it, and so does this check.")
     except NotImplementedError as error:
         return not_yet(f"Lightning refuses it: {str(error).partition('. You can find')[0]}.")
     except Exception as error:
@@ -61,7 +65,7 @@ def _means_and_losses(cls: type[LightningModule]) -> tuple[list[float], list[lis
     with apart():
         model = cls()
         Trainer(max_epochs=3, callbacks=[keeper], **QUIET).fit(model, DataLoader(torch.tensor([1.0, 5.0, 2.0, 4.0])))
-    return [float(mean) for mean in model.means], keeper.losses
+    return [number(mean) for mean in model.means], keeper.losses
 
 
 class _LossKeeper(Callback):
@@ -76,4 +80,5 @@ class _LossKeeper(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: dict[str, torch.Tensor], *_: object
     ) -> None:
-        self.losses[-1].append(float(outputs["loss"]))
+        if isinstance(outputs, dict) and "loss" in outputs:
+            self.losses[-1].append(outputs["loss"].item())

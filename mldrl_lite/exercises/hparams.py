@@ -3,7 +3,6 @@
 import os
 import pickle
 import tempfile
-import warnings
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -12,26 +11,42 @@ from torch.utils.data import DataLoader
 
 from mldrl_lite.exercises.callbacks import not_a_keeper_of
 from mldrl_lite.exercises.feedback import Feedback, not_a_class, not_yet, number, right
-from mldrl_lite.exercises.trial import N_BATCHES, QUIET, LogsItsLoss, apart
+from mldrl_lite.exercises.trial import QUIET, LogsItsLoss, apart, elsewhere
 
 
 def check_remembers(answer: object) -> Feedback:
-    """Check a module class that saves `width` and `dropout` as hyperparameters, and not `loss_fx`."""
+    """Check a module class whose checkpoint holds `width` and `dropout` as hyperparameters, and not `loss_fx`."""
     if nudge := not_a_class(answer, LightningModule):
         return nudge
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            saved = dict(answer(nn.MSELoss(), 8, dropout=0.37).hparams)
-    except Exception as error:
-        return not_yet(f"{answer.__name__}(loss, 8, dropout=0.37) stops with {type(error).__name__}: {error}")
-    if "loss_fx" in saved:
-        return not_yet("the loss is among the hyperparameters; its type would be refused on loading.")
-    if missing := [name for name in ("width", "dropout") if name not in saved]:
-        return not_yet(f"{missing[0]} is not among the hyperparameters; on loading, its value would be lost.")
-    if saved != {"width": 8, "dropout": 0.37}:
-        return not_yet("the hyperparameters are not the values that __init__ was called with.")
+    for dropout in (0.37, 0):
+        try:
+            saved = _hyperparameters(answer, dropout)
+        except pickle.UnpicklingError:
+            return not_yet("the checkpoint cannot be loaded: among the hyperparameters is a value that is not plain.")
+        except Exception as error:
+            call = f"{answer.__name__}(loss, 8, dropout={dropout})"
+            return not_yet(f"{call}, or saving it, stops with {type(error).__name__}: {error}")
+        if "loss_fx" in saved:
+            return not_yet("the loss is among the hyperparameters; its type would be refused on loading.")
+        if missing := [name for name in ("width", "dropout") if name not in saved]:
+            return not_yet(f"{missing[0]} is not among the hyperparameters; on loading, its value would be lost.")
+        if saved != {"width": 8, "dropout": dropout}:
+            return not_yet(
+                f"with dropout={dropout}, the saved values are not the values that __init__ was called with."
+            )
     return right("width and dropout are saved, the loss is left out.")
+
+
+def _hyperparameters(module_class: type[LightningModule], dropout: float) -> dict[str, object]:
+    """Return what a checkpoint of the module tells of its arguments."""
+    with elsewhere() as folder, apart():
+        model = module_class(nn.MSELoss(), 8, dropout=dropout)
+        if "loss_fx" in model.hparams:
+            return dict(model.hparams)
+        trainer = Trainer(**QUIET)
+        trainer.strategy.connect(model)
+        trainer.save_checkpoint(os.path.join(folder, "saved.ckpt"))
+        return dict(torch.load(os.path.join(folder, "saved.ckpt")).get("hyper_parameters", {}))
 
 
 def check_keeper(answer: object) -> Feedback:
@@ -48,29 +63,36 @@ def check_counts_on(answer: object) -> Feedback:
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "after_two.ckpt")
-            first, _ = _count_batches(answer(), max_epochs=2, save_to=path)
-            resumed, _ = _count_batches(answer(), max_epochs=3, ckpt_path=path)
-            fresh, keeps = _count_batches(answer(), max_epochs=1)
+            first, _ = _count_batches(answer, max_epochs=2, save_to=path)
+            resumed, _ = _count_batches(answer, max_epochs=3, ckpt_path=path)
+            fresh, keeps = _count_batches(answer, max_epochs=1)
     except pickle.UnpicklingError:
         return not_yet("the checkpoint cannot be loaded: what the callback puts there is no plain value.")
     except Exception as error:
         return not_yet(f"a run with it ends in {type(error).__name__}: {error}")
-    return _explain_counts((first, resumed, fresh), keeps)
+    reads = any(getattr(answer, name) is not getattr(Callback, name) for name in _READERS)
+    return _explain_counts((first, resumed, fresh), keeps, reads)
 
 
-def _explain_counts(counts: tuple[float | None, ...], keeps: bool) -> Feedback:
+_READERS = ("load_state_dict", "on_load_checkpoint")
+_BATCHES, _STEPS = 5, 3  # in an epoch: two batches for each step, and one that is left
+
+
+def _explain_counts(counts: tuple[float | None, ...], keeps: bool, reads: bool) -> Feedback:
     first, resumed, fresh = counts
-    wanted = tuple(epochs * N_BATCHES for epochs in (2, 3, 1))
+    wanted = tuple(epochs * _BATCHES for epochs in (2, 3, 1))
     if counts == wanted:
         return right(f"{first:g} batches, a break, and {resumed:g} in the end; a new run starts from 0.")
     if None in counts:
         return not_yet("after a run, the object has no number named batches.")
-    if counts == tuple(count // 2 for count in wanted):
+    if counts == tuple(epochs * _STEPS for epochs in (2, 3, 1)):
         return not_yet("these are optimizer steps; the run adds up the gradients of two batches for each.")
     if first != wanted[0]:
         return not_yet(f"a run of {wanted[0]} batches, without any break, is counted as {first:g}.")
     if fresh > wanted[2]:
         return not_yet(f"a new run of {wanted[2]} batches counts {fresh:g}: what one object has seen, all others know.")
+    if resumed == wanted[2] and keeps and reads:
+        return not_yet("its state is in the checkpoint and is read; what happens to the count when training starts?")
     if resumed == wanted[2] and keeps:
         return not_yet("its state is in the checkpoint, but after the break nobody reads it.")
     if resumed == wanted[2]:
@@ -79,12 +101,13 @@ def _explain_counts(counts: tuple[float | None, ...], keeps: bool) -> Feedback:
 
 
 def _count_batches(
-    callback: Callback, max_epochs: int, save_to: str | None = None, ckpt_path: str | None = None
+    answer: type[Callback], max_epochs: int, save_to: str | None = None, ckpt_path: str | None = None
 ) -> tuple[float | None, bool]:
     """Train with the callback; return its count, and whether it has a state for checkpoints."""
     with apart():
+        callback = answer()
         trainer = Trainer(**QUIET, max_epochs=max_epochs, accumulate_grad_batches=2, callbacks=[callback])
-        trainer.fit(LogsItsLoss(), DataLoader(torch.zeros(N_BATCHES)), ckpt_path=ckpt_path)
+        trainer.fit(LogsItsLoss(), DataLoader(torch.zeros(_BATCHES)), ckpt_path=ckpt_path)
         if save_to:
             trainer.save_checkpoint(save_to)
         return number(getattr(callback, "batches", None)), bool(callback.state_dict())

@@ -7,9 +7,10 @@ import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import ProgressBar
 
+from mldrl_lite.callbacks import hook_names
 from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.exercises.feedback import Feedback, described, not_answered, not_yet, number, right
-from mldrl_lite.exercises.trial import QUIET, ThreeEpochs, apart
+from mldrl_lite.exercises.trial import QUIET, ThreeEpochs, apart, elsewhere
 
 
 def check_class_count(answer: object, datamodule: TCPDataModule) -> Feedback:
@@ -39,7 +40,7 @@ def check_steps_per_epoch(answer: object, datamodule: TCPDataModule) -> Feedback
     if given == steps:
         return right(f"{n_samples} samples make {steps} batches, and each batch is one optimizer step.")
     if given == n_samples:
-        return not_yet("that is one step per sample; the optimizer steps once per batch.")
+        return not_yet("that is one step per sample, or all steps of a run; in an epoch, there is one step per batch.")
     if given == whole:
         return not_yet("some samples are left over after the full batches; what happens to them?")
     return not_yet("how many batches does it take until every training sample has been seen once?")
@@ -55,6 +56,8 @@ def check_trainer(answer: object, max_epochs: int) -> Feedback:
         return not_yet(
             f"this Trainer would run for max_epochs={answer.max_epochs}; the exercise asks for {max_epochs}."
         )
+    if answer.max_steps != -1:
+        return not_yet("it also counts steps, and may stop before its epochs are over.")
     if answer.logger is not None:
         return not_yet(
             "this Trainer still has a logger; which argument of the Trainer holds it, and how is it turned off?"
@@ -70,7 +73,7 @@ def check_teller(answer: object) -> Feedback:
     if not issubclass(callback_class, Callback):
         return not_yet(f"{described(answer)}; give a class that is derived from Callback.")
     try:
-        said = _said_in_each_epoch(answer() if isinstance(answer, type) else answer)
+        said = _said_in_each_epoch(answer)
     except Exception as error:  # whatever the answer did wrong is feedback
         return not_yet(f"a run with it ends in {type(error).__name__}: {error}")
     spoken = [bool(text.strip()) for text in said]
@@ -80,6 +83,8 @@ def check_teller(answer: object) -> Feedback:
         return not_yet(f"it speaks in {sum(spoken[1:])} of {_N_EPOCHS} epochs; what is asked for is every one.")
     if spoken[0]:
         return not_yet("it speaks once in the whole run, but not in each epoch; which moments come again and again?")
+    if any(getattr(callback_class, name) is not getattr(Callback, name) for name in hook_names(Callback)):
+        return not_yet(f"in {_N_EPOCHS} epochs it has been called and has said nothing; when does its method print?")
     return not_yet("the run is as silent as before: the Trainer calls a method only if its name is one that it knows.")
 
 
@@ -90,10 +95,11 @@ def _first_line(text: str) -> str:
     return text.strip().splitlines()[0][:60]
 
 
-def _said_in_each_epoch(callback: Callback) -> list[str]:
+def _said_in_each_epoch(answer: Callback | type[Callback]) -> list[str]:
     """Return what a run prints outside of its epochs, and then what it prints in each of them."""
     place = _Place()
-    with apart(), contextlib.redirect_stdout(place), contextlib.redirect_stderr(place):
+    with elsewhere(), apart(), contextlib.redirect_stdout(place), contextlib.redirect_stderr(place):
+        callback = answer() if isinstance(answer, type) else answer
         bar = {"enable_progress_bar": isinstance(callback, ProgressBar)}
         trainer = Trainer(max_epochs=_N_EPOCHS, callbacks=[callback, _Turns(place)], **QUIET | bar)
         trainer.fit(ThreeEpochs(), [torch.zeros(1)], [torch.zeros(1)])

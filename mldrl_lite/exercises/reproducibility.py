@@ -8,7 +8,7 @@ from torch import nn
 
 from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.exercises.feedback import Feedback, not_a_class, not_a_function, not_yet, right
-from mldrl_lite.exercises.trial import QUIET, apart
+from mldrl_lite.exercises.trial import QUIET, apart, elsewhere
 from mldrl_lite.model import MMDynamic
 from mldrl_lite.reproducibility import fingerprint
 
@@ -40,7 +40,8 @@ def check_deterministically(answer: object) -> Feedback:
         return nudge
     at_first = _deterministic_state()
     try:
-        return _judge_deterministically(answer)
+        with apart():
+            return _judge_deterministically(answer)
     except Exception as error:
         return not_yet(f"called with a function that takes nothing, it stops with {type(error).__name__}: {error}")
     finally:
@@ -59,14 +60,13 @@ def _judge_deterministically(answer: Callable) -> Feedback:
             return not_yet("the request outlives the call: afterwards the whole process is still deterministic.")
         if after != before:
             return not_yet("it was on before the call, and is not as it was afterwards; what is to be put back?")
-    torch.use_deterministic_algorithms(False)
-    try:
-        answer(_fail)
-    except _FailedOnPurposeError:
-        if _deterministic_state()[0]:
-            return not_yet("when the function raises an error, the request is still on afterwards.")
-    else:
-        return not_yet("an error of the function is swallowed; whoever called should hear of it.")
+        try:
+            answer(_fail)
+        except _FailedOnPurposeError:
+            if _deterministic_state() != before:
+                return not_yet("when the function raises an error, the request is not taken back as it should be.")
+        else:
+            return not_yet("an error of the function is swallowed; whoever called should hear of it.")
     return right("on while the function runs; afterwards as before, whatever happens.")
 
 
@@ -88,9 +88,8 @@ def check_quiet_noise(answer: object) -> Feedback:
         return nudge
     n_batches = 3
     try:
-        callback = answer()
-        with_it, without = _trained_weights([callback], n_batches), _trained_weights([], n_batches)
-        drawn = [float(number) for number in callback.drawn]
+        without, _ = _trained_weights(n_batches)
+        with_it, drawn = _trained_weights(n_batches, answer)
     except Exception as error:
         return not_yet(f"training with {answer.__name__}() stops with {type(error).__name__}: {error}")
     if len(drawn) != n_batches:
@@ -102,11 +101,13 @@ def check_quiet_noise(answer: object) -> Feedback:
     return right("it draws as it likes, and the training does not notice.")
 
 
-def _trained_weights(callbacks: list[Callback], n_batches: int) -> str:
-    with apart():
+def _trained_weights(n_batches: int, answer: type[Callback] | None = None) -> tuple[str, list[float]]:
+    """Return the fingerprint of trained weights, and what the callback has drawn."""
+    with elsewhere(), apart():
         torch.manual_seed(0)
+        callbacks = [answer()] if answer else []
         datamodule = TCPDataModule("SIMULATED")
         model = MMDynamic(datamodule.in_dim, 2, True, {"lr": 1e-3, "reg": 0.0, "hidden_dim": 4})
         limits = {"max_epochs": 1, "limit_train_batches": n_batches, "limit_val_batches": 0}
         Trainer(**QUIET, **limits, callbacks=callbacks).fit(model, datamodule)
-    return fingerprint(model)
+        return fingerprint(model), [float(drawn) for callback in callbacks for drawn in callback.drawn]

@@ -11,7 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
 from mldrl_lite.exercises.feedback import Feedback, not_a_function, not_answered, not_yet, number, right
-from mldrl_lite.exercises.trial import LogsItsLoss, apart, callbacks_in
+from mldrl_lite.exercises.trial import LogsItsLoss, apart, callbacks_in, within
 
 
 def check_shared_steps(answer: object, n_samples: int, processes: int, batch_size: int) -> Feedback:
@@ -22,12 +22,14 @@ def check_shared_steps(answer: object, n_samples: int, processes: int, batch_siz
     given = number(answer)
     if given == math.ceil(each / batch_size):
         return right(f"each process has {each} samples in batches of {batch_size}, and all step together.")
-    if given == math.ceil(n_samples / batch_size):
+    if given in (n_samples / batch_size, math.ceil(n_samples / batch_size)):
         return not_yet("that is what one process takes alone; how many of the samples does each process see?")
     if given is not None and math.floor(each / batch_size) <= given < math.ceil(each / batch_size):
         return not_yet("some samples of each process are left over after the full batches; what happens to them?")
     if given == each:
         return not_yet("that is the number of samples of one process; it takes them in batches.")
+    if given == processes * math.ceil(each / batch_size):
+        return not_yet("that adds up the steps of all processes; do they step one after the other, or together?")
     return not_yet("first share the samples out, then cut the share of one process into batches.")
 
 
@@ -35,10 +37,13 @@ def check_break_even(answer: object) -> Feedback:
     """Check a function that says after how many steps compiling has paid."""
     if nudge := not_a_function(answer, "a function of three times"):
         return nudge
-    cases = [(8.0, 0.5, 0.25), (5.0, 1.0, 0.25), (1.0, 0.25, 0.5), (1.0, 0.5, 0.5), (3.0, 0.75, 0.25)]
+    pays = [(8.0, 0.5, 0.25), (5.0, 1.0, 0.25), (3.0, 0.75, 0.25), (4.0, 1.0, 0.25)]
+    never = [(1.0, 0.25, 0.5), (1.0, 0.5, 0.5)]
     try:
-        with apart():
-            given = [answer(*case) for case in cases]
+        with apart(), within(seconds=5):
+            given = [answer(*case) for case in pays + never]
+    except TimeoutError:
+        return not_yet("where a compiled step is no faster, it counts on and on; does compiling ever pay then?")
     except ZeroDivisionError:
         return not_yet(
             "it divides by zero where a compiled step takes as long as before; does compiling ever pay then?"
@@ -49,14 +54,15 @@ def check_break_even(answer: object) -> Feedback:
 
 
 def _judge_break_even(steps: list[float | None], given: list[object]) -> Feedback:
-    if given[2] is not None or given[3] is not None:
+    if given[4] is not None or given[5] is not None:
         return not_yet("it also names a step where a compiled step is no faster; None is asked for there.")
-    if steps == [32, 7, None, None, 6]:
+    if steps == [32, 7, 6, 6, None, None]:
         return right("the price, shared out over what each step saves, rounded up.")
     if steps[0] == 16:
         return not_yet("a compiled step takes time, too; how much does each step save?")
-    if steps[0] == 32 and steps[1] is not None and 6 <= steps[1] < 7:
-        return not_yet("at a cost of 5 s and 0.75 s saved per step, that many steps have saved less than was paid.")
+    if steps[0] == 32 and None not in steps[:4] and (6 <= steps[1] < 7 or 5 <= steps[3] < 6):
+        cost = 5 if steps[1] < 7 else 4
+        return not_yet(f"at a cost of {cost} s and 0.75 s saved per step, so many steps have saved less than was paid.")
     return not_yet(
         f"a cost of 8 s, and steps of 0.25 s instead of 0.5 s: it returns {given[0]!r}. What has been saved by then?"
     )
@@ -109,6 +115,11 @@ def _judge_lean_run(run: "_LeanRun") -> Feedback:
         return not_yet(f"the logger is called {run.writes} times; which argument spaces the losses of the steps out?")
     if run.saves > 3:
         return not_yet(f"it saves {run.saves} checkpoints: while the loss falls, each epoch is the best so far.")
+    if 3 not in run.left and run.monitored:
+        return not_yet(
+            f"at the end there are checkpoints of epochs {run.left}, counted from 0; was the fourth passed over, or "
+            "taken for a worse one?"
+        )
     if 3 not in run.left:
         return not_yet(
             f"at the end there are checkpoints of epochs {run.left}, counted from 0; how would it know which is best?"
@@ -122,12 +133,13 @@ class _LeanRun(Callback):
     def __init__(self) -> None:
         self.writes = self.saves = self.validations = self.strays = 0
         self.left: list[int] = []
-        self.logged = self.bar = False
+        self.logged = self.bar = self.monitored = False
 
     def watch(self, trainer: Trainer) -> None:
         """Count the calls of the Trainer's loggers."""
         self.logged, bar = bool(trainer.loggers), trainer.progress_bar_callback
         self.bar = bar is not None and not getattr(bar, "is_disabled", False)
+        self.monitored = any(getattr(keeper, "monitor", None) for keeper in trainer.checkpoint_callbacks)
         for logger in trainer.loggers:
             logger.log_metrics = self._counted(logger.log_metrics)
 

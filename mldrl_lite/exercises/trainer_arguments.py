@@ -8,7 +8,7 @@ from pytorch_lightning.callbacks import Timer
 from torch.utils.data import DataLoader
 
 from mldrl_lite.exercises.feedback import Feedback, described, not_answered, not_yet, number, right
-from mldrl_lite.exercises.trial import N_BATCHES, QUIET, LogsItsLoss, ThreeEpochs, apart, callbacks_in, not_arguments
+from mldrl_lite.exercises.trial import N_BATCHES, LogsItsLoss, ThreeEpochs, not_arguments, trial_of
 
 
 def check_accumulated_steps(answer: object, n_batches: int, max_epochs: int, accumulate: int) -> Feedback:
@@ -20,6 +20,8 @@ def check_accumulated_steps(answer: object, n_batches: int, max_epochs: int, acc
     steps = max_epochs * (whole + (rest > 0))
     if given == steps:
         return right(f"each epoch has {whole} steps from {accumulate} batches, and one from the {rest} that are left.")
+    if given == whole + (rest > 0):
+        return not_yet(f"that is one epoch; the run has {max_epochs}.")
     if given == n_batches * max_epochs:
         return not_yet("that is one step per batch; how many batches go into one step?")
     if given == max_epochs * whole:
@@ -53,10 +55,9 @@ def check_short_epoch(answer: object) -> Feedback:
 def _batches_seen_with(arguments: dict[str, object]) -> tuple[list[int], list[int]]:
     """Return the numbers of training batches and of validation batches of each epoch."""
     counter = _BatchCounter()
-    own = QUIET | {"callbacks": [*callbacks_in(arguments), counter]}
     batches = DataLoader(torch.zeros(N_BATCHES))
-    with apart():
-        Trainer(**{**arguments, **own}).fit(ThreeEpochs(), batches, batches)
+    with trial_of(arguments, counter) as trial:
+        Trainer(**trial).fit(ThreeEpochs(), batches, batches)
     return counter.train, counter.val
 
 
@@ -89,13 +90,18 @@ def check_week_end_trainer(answer: object) -> Feedback:
         return nudge
     if not isinstance(answer, Trainer):
         return not_yet(f"{described(answer)}; give the object that Trainer(...) returns.")
-    days = [callback.time_remaining() / 86400 for callback in answer.callbacks if isinstance(callback, Timer)]
+    timers = [callback.time_remaining() for callback in answer.callbacks if isinstance(callback, Timer)]
+    days = [seconds / 86400 for seconds in timers if seconds is not None]
     if not days:
         return not_yet("it does not look at the clock; which argument takes a time?")
     if not math.isclose(min(days), 2, rel_tol=1e-3):
         return not_yet(f"it stops after {min(days):.3g} days; in DD:HH:MM:SS, which place holds the days?")
     if answer.max_steps != -1 or answer.max_epochs not in (None, -1):
         return not_yet("it also counts epochs or steps, and may stop before the two days are over.")
+    if answer.min_epochs or (answer.min_steps or -1) > 0:
+        return not_yet("it has a least number of epochs or steps, and may go on when the two days are over.")
+    if answer.limit_val_batches == 0 or answer.val_check_interval != 1.0:
+        return not_yet("it does not validate once in an epoch at whose end it is to; what have you changed there?")
     if answer.check_val_every_n_epoch != 5:
         return not_yet(f"it validates every {answer.check_val_every_n_epoch} epochs; the exercise says every fifth.")
     if answer.log_every_n_steps != 10 or not answer.loggers:
@@ -110,9 +116,8 @@ def check_budget(answer: object, max_val_batches: int = 12) -> Feedback:
         return nudge
     counts = _Ledger()
     try:
-        with apart():
-            own = QUIET | {"callbacks": [*callbacks_in(answer), counts]}
-            Trainer(**{**answer, **own}).fit(LogsItsLoss(), DataLoader(torch.zeros(8)), DataLoader(torch.zeros(6)))
+        with trial_of(answer, counts) as trial:
+            Trainer(**trial).fit(LogsItsLoss(), DataLoader(torch.zeros(8)), DataLoader(torch.zeros(6)))
     except Exception as error:
         return not_yet(f"a run with these arguments ends in {type(error).__name__}: {str(error).strip()}")
     return _judge_budget(counts, max_val_batches)
@@ -121,7 +126,7 @@ def check_budget(answer: object, max_val_batches: int = 12) -> Feedback:
 def _judge_budget(counts: "_Ledger", max_val_batches: int) -> Feedback:
     spent = counts.val_batches + counts.sanity_batches
     if counts.stopped:
-        return not_yet("this run goes on and on; what is to end it?")
+        return not_yet(f"this run goes on and on, and was ended after {_MOST_BATCHES} batches; what is to end it?")
     if counts.steps < 24:
         return not_yet(f"this run ends after {counts.steps} optimizer steps; 24 or more are asked for.")
     if counts.val_batches <= max_val_batches < spent:
@@ -137,8 +142,11 @@ def _judge_budget(counts: "_Ledger", max_val_batches: int) -> Feedback:
     return right(f"{counts.steps} steps, validated at the end, for {spent} of {max_val_batches} validation batches.")
 
 
+_MOST_BATCHES = 1000
+
+
 class _Ledger(Callback):
-    """Count what a run spends; end a run that takes a hundred steps."""
+    """Count what a run spends; end a run that sees `_MOST_BATCHES`."""
 
     def __init__(self) -> None:
         self.steps = self.val_batches = self.sanity_batches = self.last_validation = 0
@@ -146,7 +154,7 @@ class _Ledger(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
         self.steps = trainer.global_step
-        self.stopped = trainer.fit_loop.epoch_loop.total_batch_idx >= 200
+        self.stopped = trainer.fit_loop.epoch_loop.total_batch_idx >= _MOST_BATCHES
         trainer.should_stop = trainer.should_stop or self.stopped
 
     def on_validation_batch_end(self, trainer: Trainer, *_: object) -> None:

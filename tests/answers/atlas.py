@@ -1,6 +1,6 @@
 """Answers to the exercises of notebook A1."""
 
-from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.callbacks import ModelCheckpoint, Timer
 
 from answers import Answers, answers_to
 
@@ -12,6 +12,7 @@ def validates_every_six() -> Answers:
         {"val_check_interval": 6, "check_val_every_n_epoch": None, "max_epochs": 3},
         {"val_check_interval": 6, "check_val_every_n_epoch": None, "max_steps": 13, "num_sanity_val_steps": 0},
         {"val_check_interval": 6, "check_val_every_n_epoch": None, "max_epochs": -1, "callbacks": Timer()},
+        {"val_check_interval": 6, "check_val_every_n_epoch": None, "callbacks": [ModelCheckpoint()]},
     ]
     wrong = [
         ({}, "at ends of epochs"),
@@ -20,6 +21,7 @@ def validates_every_six() -> Answers:
         ({"check_val_every_n_epoch": 2}, "at ends of epochs"),
         ({"val_check_interval": 3, "check_val_every_n_epoch": None}, "after every 6"),
         ({"val_check_interval": 6, "check_val_every_n_epoch": None, "max_epochs": 1}, "not validated at all"),
+        ({"limit_train_batches": 3, "check_val_every_n_epoch": 2}, "has 3 batches"),
     ]
     return Answers(right, wrong)
 
@@ -37,5 +39,7 @@ def logged_four_times() -> Answers:
         ({"log_every_n_steps": 1}, "8 time(s)"),
         ({"log_every_n_steps": 4}, "2 time(s)"),
         ({"log_every_n_steps": 2, "max_epochs": 4}, "sees 16"),
+        ({"log_every_n_steps": 2, "logger": False}, "without a logger"),
+        ({"log_every_n_steps": 1, "accumulate_grad_batches": 2}, "keep its 8 steps"),
     ]
     return Answers(right, wrong)

@@ -3,9 +3,10 @@
 import copy
 from pathlib import Path
 
+import numpy as np
 import torch
 from pytorch_lightning import Callback
-from pytorch_lightning.callbacks import EarlyStopping, LambdaCallback, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, LambdaCallback, ModelCheckpoint, StochasticWeightAveraging
 
 from answers import Answers, answers_to
 
@@ -17,6 +18,7 @@ def early_stopping() -> Answers:
         EarlyStopping("ptl/val_accuracy", mode="max", **asked),
         EarlyStopping(monitor="ptl/val_accuracy", mode="max", verbose=True, strict=False, **asked),
         EarlyStopping("ptl/val_accuracy", 0.01, 4, mode="max", stopping_threshold=1.0),
+        EarlyStopping("ptl/val_accuracy", np.float32(0.01), 4, mode="max"),
     ]
     wrong = [
         (EarlyStopping("ptl/val_accuracy", **asked), "lower accuracy for a better one"),
@@ -24,6 +26,7 @@ def early_stopping() -> Answers:
         (EarlyStopping("ptl/val_loss", mode="min", **asked), "which name"),
         (EarlyStopping("ptl/val_accuracy", mode="max", min_delta=0.01), "waits for 3"),
         (EarlyStopping("ptl/val_accuracy", mode="max", patience=4), "counts from 0 on"),
+        (EarlyStopping("ptl/val_accuracy", -0.01, 4, mode="max"), "counts from -0.01 on"),
         (EarlyStopping, "give the object"),
     ]
     return Answers(right, wrong, asked)
@@ -48,6 +51,8 @@ def best_two() -> Answers:
         (keeper(name, save_top_k=-1), "-1 means all"),
         (keeper("epoch={epoch}-accuracy={val_accuracy:.2f}"), "nobody logs 'val_accuracy'"),
         (keeper("accuracy={ptl/val_accuracy:.2f}"), "does it tell both"),
+        (keeper(name, every_n_epochs=5), "every 5th epoch"),
+        (keeper(name, every_n_epochs=0, every_n_train_steps=0), "never saves"),
         (keeper("epoch={epoch}-accuracy={ptl/val_accuracy}"), "two decimals"),
     ]
     return Answers(right, wrong)
@@ -109,11 +114,17 @@ class PastHistory(History):
     on_validation_end = Callback.on_validation_end
 
 
+class DropsTheFirst(HistoryWithSanityCheck):
+    def on_fit_end(self, trainer, pl_module):
+        self.losses.pop(0)
+
+
 @answers_to("check_loss_history")
 def loss_history() -> Answers:
     wrong = [
         (HistoryWithSanityCheck, "before it trains"),
         (SharedHistory, "where is the list made"),
+        (DropsTheFirst, "without a sanity check"),
         (MisspelledHistory, "a hook of Callback"),
         (PastHistory, "left [0.75, 0.5]"),
         (History(), "an object of its own"),
@@ -164,6 +175,11 @@ class CheckpointThatGoesBack(ModelCheckpoint):
         pl_module.load_state_dict(torch.load(self.best_model_path)["state_dict"])
 
 
+class CheckpointInAFolder(CheckpointThatGoesBack):
+    def __init__(self):
+        ModelCheckpoint.__init__(self, "best_weights", monitor="ptl/val_loss", save_weights_only=True)
+
+
 class StoppingThatGoesBack(EarlyStopping):
     def __init__(self):
         super().__init__("ptl/val_loss", patience=2)
@@ -175,6 +191,32 @@ class StoppingThatGoesBack(EarlyStopping):
 
     def on_train_end(self, trainer, pl_module):
         pl_module.load_state_dict(self.weights)
+
+
+class GoesBackAtOnce(KeepsACopy):
+    """Goes on from the best weights after each epoch that is worse."""
+
+    def on_validation_end(self, trainer, pl_module):
+        before = self.best
+        super().on_validation_end(trainer, pl_module)
+        if self.weights and self.best == before:
+            pl_module.load_state_dict(self.weights)
+
+    on_train_end = Callback.on_train_end
+
+
+class BetterThanBefore(KeepsACopy):
+    def on_validation_end(self, trainer, pl_module):
+        super().on_validation_end(trainer, pl_module)
+        self.best = trainer.callback_metrics["ptl/val_loss"].item()
+
+
+class LooksLate(KeepsACopy):
+    def on_train_epoch_start(self, trainer, pl_module):
+        if trainer.current_epoch:
+            super().on_validation_end(trainer, pl_module)
+
+    on_validation_end = Callback.on_validation_end
 
 
 class KeepsNoCopy(KeepsACopy):
@@ -218,8 +260,12 @@ def best_weights() -> Answers:
         (KeepsTheWorst, "worst epoch"),
         (KeepsTheNext, "belong to"),
         (StopsTooEarly, "still to come"),
+        (BetterThanBefore, "last epoch"),
+        (LooksLate, "when the last epoch is the best"),
+        (lambda: StochasticWeightAveraging(1e-2), "other weights"),
         (lambda: EarlyStopping("ptl/val_loss"), "last epoch"),
         (LambdaCallback(), "give a class"),
-        (dict, "not a callback"),
+        (dict, "makes no callback"),
     ]
-    return Answers([KeepsACopy, KeepsAFile, CheckpointThatGoesBack, StoppingThatGoesBack], wrong)
+    right = [KeepsACopy, KeepsAFile, CheckpointThatGoesBack, CheckpointInAFolder, StoppingThatGoesBack, GoesBackAtOnce]
+    return Answers(right, wrong)

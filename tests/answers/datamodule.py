@@ -14,7 +14,7 @@ from answers import Answers, answers_to
 def call_counts() -> Answers:
     wrong = [((4, 1), "other way round"), ((4, 4), "at once"), ((1, 1), "no process can see"), ((2, 3), "diary")]
     wrong += [(5, "two numbers"), ((1.0, 4.0), "whole numbers")]
-    return Answers([(1, 4), [1, 4], (len("a"), 2 * 2)], wrong, {"n_processes": 4})
+    return Answers([(1, 4), [1, 4], (np.int64(1), np.int64(4))], wrong, {"n_processes": 4})
 
 
 class Leaky(LightningDataModule):
@@ -69,6 +69,25 @@ class SeedsEverything(Leaky):
         super().setup(stage)
 
 
+class FromAFile(Leaky):
+    def prepare_data(self):
+        own = torch.Generator().manual_seed(0)
+        torch.save(torch.randperm(len(self.rows), generator=own), "order.pt")
+
+    def setup(self, stage):
+        order = torch.load("order.pt").tolist()
+        self.train, self.val, self.test = (Subset(self.rows, part) for part in (order[:40], order[40:45], order[45:]))
+
+
+class PreparesOnSelf(Leaky):
+    def prepare_data(self):
+        self.order = list(range(len(self.rows)))
+
+    def setup(self, stage):
+        places = self.order[:40], self.order[40:45], self.order[45:]
+        self.train, self.val, self.test = (Subset(self.rows, part) for part in places)
+
+
 class OnlyOnce(Leaky):
     def setup(self, stage):
         if not hasattr(self, "train"):
@@ -99,11 +118,12 @@ def fixed_split() -> Answers:
         (Leaky, "had been in train"),
         (OnlyOnce, "a module made anew"),
         (OnlyForFit, "a test may come first"),
+        (PreparesOnSelf, "in one process alone"),
         (StageAsSeed, "had been in train"),
         (TestsOnTrain, "had been in train"),
         (OwnGenerator.setup, "give the class itself"),
     ]
-    return Answers([OwnGenerator, EveryTenth, Stratified, SeedsEverything], wrong)
+    return Answers([OwnGenerator, EveryTenth, Stratified, SeedsEverything, FromAFile], wrong)
 
 
 def by_hand(view, train):
@@ -144,5 +164,6 @@ def scaling() -> Answers:
         (lambda view, train: by_hand(view, train)[train], "return all rows"),
         (lambda view, train: (view - view[train].min()) / np.ptp(view[train]), "each single feature"),
         (sorted_rows, "changed their order"),
+        (lambda view, train: by_scikit_learn(view, train) ** 2, "but otherwise"),
     ]
     return Answers([by_hand, by_scikit_learn, by_loop], wrong)

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy.stats import bootstrap
 
 from answers import Answers, answers_to
 from mldrl_lite.recipes import Recipe
@@ -33,7 +34,7 @@ def honest_score() -> Answers:
         (lambda validation, test: test[rows, validation.argmax(axis=1)], "one number"),
         (lambda validation: validation.max(), "TypeError"),
     ]
-    return Answers([by_loop, by_take, by_mask], wrong)
+    return Answers([by_loop, by_take, by_mask, lambda *both: round(by_take(*both), 4)], wrong)
 
 
 def paired(labels, first, second, seed=0):
@@ -74,6 +75,32 @@ def ninety(labels, first, second):
     return np.quantile(difference[draws].mean(axis=1), [0.05, 0.95])
 
 
+def by_scipy(labels, first, second):
+    difference = (first == labels).astype(float) - (second == labels)
+    limits = bootstrap((difference,), np.mean, n_resamples=1000, random_state=0).confidence_interval
+    return limits.low, limits.high
+
+
+def without_labels(labels, first, second):
+    draws = np.random.default_rng(0).integers(len(labels), size=(1000, len(labels)))
+    return np.quantile((first != second)[draws].mean(axis=1), [0.025, 0.975])
+
+
+def without_sign(labels, first, second):
+    return sorted(np.abs(paired(labels, first, second)))
+
+
+def of_limits(labels, first, second):
+    ours, theirs = (paired(labels, guess, 1 - labels) for guess in (first, second))
+    return sorted(ours - theirs)
+
+
+def small_percentiles(labels, first, second):
+    draws = np.random.default_rng(0).integers(len(labels), size=(1000, len(labels)))
+    difference = (first == labels).astype(float) - (second == labels)
+    return np.percentile(difference[draws].mean(axis=1), [0.025, 0.975])
+
+
 @answers_to("check_difference_interval")
 def difference_interval() -> Answers:
     wrong = [
@@ -81,10 +108,14 @@ def difference_interval() -> Answers:
         (lambda labels, first, second: paired(labels, second, first), "which accuracy is taken from which"),
         (without_putting_back, "the same person twice"),
         (ninety, "too narrow"),
+        (without_labels, "the sign get lost"),
+        (without_sign, "the sign get lost"),
+        (of_limits, "too narrow"),
+        (small_percentiles, "np.percentile to 100"),
         (lambda *guesses: paired(*guesses)[::-1], "lower limit comes first"),
         (lambda *guesses: paired(*guesses).mean(), "two numbers"),
     ]
-    return Answers([paired, drawn_one_by_one, by_standard_deviation], wrong)
+    return Answers([paired, drawn_one_by_one, by_standard_deviation, by_scipy], wrong)
 
 
 @answers_to("check_test_size")
@@ -112,6 +143,7 @@ def own_recipe() -> Answers:
         (Recipe(hidden_dim=50, lr=1e-6, epochs=5), "learning rate"),
         (Recipe(hidden_dim=50, lr=1e-3, epochs=100), "allows 25"),
         (Recipe(hidden_dim=2000, lr=1e-3, epochs=2), "would take long"),
+        (Recipe(lr=1e12, epochs=3), "much too large"),
         ({"hidden_dim": 50}, "give a Recipe"),
         (Recipe, "values that you choose"),
     ]

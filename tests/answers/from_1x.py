@@ -9,14 +9,16 @@ from answers import OFF, Answers, answers_to
 @answers_to("check_todays_trainer")
 def todays_trainer() -> Answers:
     cpu = {"accelerator": "cpu", "max_epochs": 3}
-    right = [Trainer(**cpu, **OFF), Trainer(devices=1, **cpu, **OFF), Trainer(**cpu, **OFF, log_every_n_steps=5)]
+    off = {name: value for name, value in OFF.items() if name != "logger"}
+    right = [Trainer(**cpu, **off), Trainer(devices=1, **cpu, **off), Trainer(**cpu, **off, log_every_n_steps=5)]
     wrong = [
         ("Trainer(accelerator='cpu')", "not its text"),
-        (Trainer(accelerator="cpu", devices=2, max_epochs=3, **OFF), "one CPU"),
-        (Trainer(accelerator="cpu", **OFF), "max_epochs=None"),
-        (Trainer(**cpu, **OFF | {"enable_checkpointing": True}), "saves checkpoints"),
-        (Trainer(**cpu, **OFF | {"enable_progress_bar": True}), "progress bar"),
-        (Trainer(**cpu, **OFF | {"enable_model_summary": True}), "summary"),
+        (Trainer(accelerator="cpu", devices=2, max_epochs=3, **off), "one CPU"),
+        (Trainer(accelerator="cpu", **off), "max_epochs=None"),
+        (Trainer(**cpu, **OFF), "writes no log"),
+        (Trainer(**cpu, **off | {"enable_checkpointing": True}), "saves checkpoints"),
+        (Trainer(**cpu, **off | {"enable_progress_bar": True}), "progress bar"),
+        (Trainer(**cpu, **off | {"enable_model_summary": True}), "summary"),
     ]
     return Answers(right, wrong)
 
@@ -35,6 +37,11 @@ class KeepsLosses(LightningModule):
 
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class ReturnsNothing(KeepsLosses):
+    def training_step(self, batch, batch_idx):
+        super().training_step(batch, batch_idx)
 
 
 def model_with(**hooks: object) -> type[LightningModule]:
@@ -75,6 +82,7 @@ def epoch_means() -> Answers:
         (model_with(on_train_batch_end=lambda self, *_: self.means.append(0)), "12 values"),
         (model_with(training_epoch_end=lambda self, outputs: None), "refuses"),
         (model_with(on_train_epoch_end=lambda self: self.nothing), "AttributeError"),
+        (ReturnsNothing, "returns no loss"),
         (KeepsLosses(), "class itself"),
     ]
     return Answers(right, wrong)

@@ -44,6 +44,28 @@ class Takes(LightningModule):
         self.save_hyperparameters({"width": width, "dropout": dropout})
 
 
+class WritesItself(LightningModule):
+    def __init__(self, loss_fx, width, dropout):
+        super().__init__()
+        self.mine = {"width": width, "dropout": dropout}
+
+    def on_save_checkpoint(self, checkpoint):
+        checkpoint["hyper_parameters"] = self.mine
+
+
+class TakesZeroForNothing(LightningModule):
+    def __init__(self, loss_fx, width, dropout):
+        super().__init__()
+        dropout = dropout or 0.1
+        self.save_hyperparameters("width", "dropout")
+
+
+class SavesNumPy(LightningModule):
+    def __init__(self, loss_fx, width, dropout):
+        super().__init__()
+        self.save_hyperparameters({"width": width, "dropout": np.float64(dropout)})
+
+
 class SavesAll(LightningModule):
     def __init__(self, loss_fx, width, dropout):
         super().__init__()
@@ -82,8 +104,10 @@ def remembers() -> Answers:
         (KeepsForItself, "width is not among"),
         (SavesDefault, "not the values"),
         (OtherOrder, "TypeError"),
+        (TakesZeroForNothing, "with dropout=0"),
+        (SavesNumPy, "not plain"),
     ]
-    return Answers([Ignores, Names, Takes], wrong)
+    return Answers([Ignores, Names, Takes, WritesItself], wrong)
 
 
 class HasState(Callback):
@@ -146,6 +170,18 @@ class CountsEpochs(Callback):
         self.batches += 1
 
 
+class StepsTimesTwo(Callback):
+    batches = 0
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.batches = trainer.global_step * trainer.accumulate_grad_batches
+
+
+class StartsAnew(HasState):
+    def on_train_start(self, trainer, pl_module):
+        self.batches = 0
+
+
 class AddsTwice(HasState):
     def load_state_dict(self, state_dict):
         self.batches = 2 * state_dict["batches"]
@@ -164,7 +200,9 @@ def counts_on() -> Answers:
         (SharesItsCount, "all others know"),
         (CountsSteps, "optimizer steps"),
         (CountsEpochs, "counted as 2"),
-        (AddsTwice, "counted as 20"),
+        (AddsTwice, "counted as 25"),
+        (StepsTimesTwo, "counted as 12"),
+        (StartsAnew, "when training starts"),
         (NumPyState, "no plain value"),
         (Callback, "no number named batches"),
         (HasState(), "the class itself"),

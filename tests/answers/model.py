@@ -22,6 +22,7 @@ def tcp() -> Answers:
         lambda s, y: torch.gather(torch.softmax(s, -1), 1, y[:, None])[:, 0],
         lambda s, y: (-nn.functional.cross_entropy(s, y, reduction="none")).exp(),
         one_by_one,
+        lambda s, y: s.double().softmax(1)[rows(len(y)), y].requires_grad_(),
     ]
     wrong = [
         (lambda s, y: s.softmax(1).max(1).values, "most likely"),
@@ -29,6 +30,11 @@ def tcp() -> Answers:
         (lambda s, y: s.softmax(0)[rows(len(y)), y], "dimension"),
         (lambda s, y: s.softmax(1).gather(1, y[:, None]), "(B, 1)"),
         (lambda s: s, "raised TypeError"),
+        (lambda s, y: s.argmax(1), "from each row"),
+        (lambda s, y: s.softmax(1)[y, y], "from each row"),
+        (lambda s, y: s.softmax(1).diag(), "shape (3,), not (4,)"),
+        (lambda s, y: s.log_softmax(1)[rows(len(y)), y], "logarithms"),
+        (lambda s, y: s.sigmoid()[rows(len(y)), y], "one score alone"),
     ]
     return Answers(right, wrong)
 
@@ -54,7 +60,9 @@ def validation_loss() -> Answers:
         (mean + 0.01, "the mode"),
         (losses, "of type list"),
     ]
-    return Answers([mean, mean.item(), whole.numpy()], wrong, {"model": model.train(), "datamodule": wdbc()})
+    return Answers(
+        [mean, mean.item(), whole.numpy(), round(mean.item(), 4)], wrong, {"model": model.train(), "datamodule": wdbc()}
+    )
 
 
 class SideBySide(LightningModule):
@@ -113,6 +121,24 @@ class OfTheCourse(MMDynamic):
         super().__init__(in_dim, num_class, num_class == 2, {"lr": 0.01, "reg": 0.0, "hidden_dim": 8})
 
 
+class Lazy(SideBySide):
+    """Its layer learns its width from the first batch."""
+
+    def __init__(self, in_dim, num_class):
+        super().__init__(in_dim, num_class)
+        self.layer = nn.LazyLinear(num_class)
+
+
+class TwoViews(SideBySide):
+    def forward(self, views):
+        return self.layer(torch.cat([views[0], views[1], torch.zeros_like(views[2])], dim=1))
+
+
+class ScoresInAList(SideBySide):
+    def forward(self, views):
+        return [super().forward(views)]
+
+
 class ForgetsTheLoss(SideBySide):
     def training_step(self, batch, batch_idx):
         super().training_step(batch, batch_idx)
@@ -156,8 +182,10 @@ def own_model() -> Answers:
         (FirstViewAlone, "stay the same when views[1] changes"),
         (PlainList, "in a plain list"),
         (TinySteps, "too small"),
+        (TwoViews, "stay the same when views[2] changes"),
+        (ScoresInAList, "forward returns a list"),
         (TheClassItself, "not (B, C)"),
         (MMDynamic, "TypeError"),
         (SideBySide([4, 3], 3), "the class itself"),
     ]
-    return Answers([SideBySide, Vote, ByHand, OfTheCourse], wrong)
+    return Answers([SideBySide, Vote, ByHand, OfTheCourse, Lazy], wrong)

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import numpy as np
 from pytorch_lightning import Callback, Trainer
 
 from answers import Answers, answers_to, quiet_trainer
@@ -25,7 +26,7 @@ def class_count() -> Answers:
         (("malignant", "benign"), "give a number"),
         (5, "the line that says 'classes:'"),
     ]
-    return Answers([2, wdbc().num_class, len(wdbc().samples.class_names), 2.0], wrong, {"datamodule": wdbc()})
+    return Answers([2, wdbc().num_class, np.array([2]), 2.0], wrong, {"datamodule": wdbc()})
 
 
 @answers_to("check_steps_per_epoch")
@@ -47,6 +48,7 @@ def trainer() -> Answers:
         (quiet_trainer(max_epochs=3), "max_epochs=3"),
         (Trainer(max_epochs=5), "still has a logger"),
         (Trainer(logger=False), "max_epochs=None"),
+        (Trainer(max_epochs=5, max_steps=5, logger=False), "also counts steps"),
         (Trainer, "give the object"),
         (5, "of type int"),
     ]
@@ -66,6 +68,16 @@ class SaysLoss(Callback):
 class SaysMore(PrintingCallback):
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         print(".", end="")
+
+
+class SaysTrainingLoss(Callback):
+    def on_train_epoch_end(self, trainer, pl_module):
+        print(trainer.callback_metrics["ptl/train_loss"])
+
+
+class Returns(Callback):
+    def on_train_epoch_end(self, trainer, pl_module):
+        return "an epoch is over"
 
 
 class SaysTypo(Callback):
@@ -93,8 +105,9 @@ def teller() -> Answers:
     wrong = [
         (PrintingCallback, "once in the whole run"),
         (SaysTypo, "only if its name"),
+        (Returns, "when does its method print"),
         (SaysFirst, "in 1 of 3 epochs"),
         (SaysWithTooFewArguments, "TypeError"),
         (NoCallback, "derived from Callback"),
     ]
-    return Answers([SaysEpoch, SaysLoss, SaysMore, SaysEpoch()], wrong)
+    return Answers([SaysEpoch, SaysLoss, SaysMore, SaysEpoch(), SaysTrainingLoss], wrong)

@@ -89,6 +89,15 @@ class DrawsFromAll(OwnGenerator):
         return torch.rand(1).item()
 
 
+class DrawsAheadFromAll(OwnGenerator):
+    def __init__(self):
+        super().__init__()
+        self.ahead = iter(torch.rand(1000).tolist())
+
+    def draw(self):
+        return next(self.ahead)
+
+
 class SeedsEachTime(OwnGenerator):
     def draw(self):
         return torch.rand((), generator=torch.Generator().manual_seed(0)).item()
@@ -111,6 +120,7 @@ class SeedsAgain(OwnGenerator):
 def quiet_noise() -> Answers:
     wrong = [
         (DrawsFromAll, "who else uses it"),
+        (DrawsAheadFromAll, "who else uses it"),
         (SeedsAgain, "who else uses it"),
         (SeedsEachTime, "same number comes"),
         (DrawsPerEpoch, "one per batch"),
@@ -181,6 +191,18 @@ def without_finally(function):
     return result
 
 
+def off_after_an_error(function):
+    mode = torch.get_deterministic_debug_mode()
+    torch.use_deterministic_algorithms(True)
+    try:
+        result = function()
+    except Exception:
+        torch.use_deterministic_algorithms(False)
+        raise
+    torch.set_deterministic_debug_mode(mode)
+    return result
+
+
 def only_warns(function):
     mode = torch.get_deterministic_debug_mode()
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -205,6 +227,7 @@ def deterministically() -> Answers:
         (leaves_it_on, "outlives the call"),
         (turns_it_off, "what is to be put back"),
         (without_finally, "raises an error"),
+        (off_after_an_error, "not taken back"),
         (only_warns, "would not be refused"),
         (lambda function: function(), "would not be refused"),
         (swallows, "swallowed"),

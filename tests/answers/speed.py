@@ -17,6 +17,8 @@ def shared_steps() -> Answers:
         (250 / 16, "left over"),
         (250, "in batches"),
         (4, "first share the samples out"),
+        (64, "or together"),
+        (62.5, "one process takes alone"),
     ]
     return Answers([16, 16.0, math.ceil(250 / 16)], wrong, given)
 
@@ -28,6 +30,13 @@ def rounds_up(cost, before, after):
 def counts(cost, before, after):
     if before <= after:
         return None
+    steps = 0
+    while cost + steps * after > steps * before:
+        steps += 1
+    return steps
+
+
+def counts_on_and_on(cost, before, after):
     steps = 0
     while cost + steps * after > steps * before:
         steps += 1
@@ -47,6 +56,8 @@ def break_even() -> Answers:
         (lambda cost, before, after: math.ceil(cost / (before - after + 1e-12)), "no faster"),
         (lambda cost, before, after: math.ceil(cost / (before - after)), "divides by zero"),
         (lambda cost: cost, "TypeError"),
+        (lambda cost, before, after: round(cost / (before - after)) if before > after else None, "less than was paid"),
+        (counts_on_and_on, "counts on and on"),
     ]
     return Answers([rounds_up, counts, floors_of_minus], wrong)
 
@@ -74,12 +85,17 @@ def latest(folder):
     return every_second(folder) | {"callbacks": [ModelCheckpoint(every_n_epochs=2)]}
 
 
+def every_third(folder):
+    return every_second(folder) | {"callbacks": [ModelCheckpoint(monitor="val_loss", every_n_epochs=3)]}
+
+
 @answers_to("check_lean_run")
 def lean_run() -> Answers:
     wrong = [
         (lambda folder: every_second(folder) | {"log_every_n_steps": 1}, "spaces the losses"),
         (every_epoch, "best so far"),
         (latest, "which is best"),
+        (every_third, "passed over"),
         (lambda folder: every_second(folder) | {"logger": True}, "outside the folder"),
         (lambda folder: every_second(folder) | {"logger": False, "default_root_dir": folder}, "no logger"),
         (lambda folder: every_second(folder) | {"enable_progress_bar": False}, "no progress bar"),

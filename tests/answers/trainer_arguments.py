@@ -2,14 +2,20 @@
 
 import torch
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.callbacks import ModelCheckpoint, Timer, TQDMProgressBar
 
 from answers import Answers, answers_to
 
 
 @answers_to("check_accumulated_steps")
 def accumulated_steps() -> Answers:
-    wrong = [(60, "one step per batch"), (12, "left at the end"), (15, "one epoch alone"), (7, "one epoch first")]
+    wrong = [
+        (3, "one epoch; the run has 6"),
+        (60, "one step per batch"),
+        (12, "left at the end"),
+        (15, "one epoch alone"),
+        (7, "one epoch first"),
+    ]
     given = {"n_batches": 10, "max_epochs": 6, "accumulate": 4}
     return Answers([18, 18.0, torch.tensor(18)], wrong, given)
 
@@ -21,6 +27,7 @@ def short_epoch() -> Answers:
         {"max_epochs": 2, "limit_train_batches": 1},
         {"max_epochs": 2, "limit_train_batches": 0.25, "num_sanity_val_steps": 0},
         {"max_steps": 2, "limit_train_batches": 1, "callbacks": Timer()},
+        {"max_epochs": 2, "limit_train_batches": 1, "callbacks": [ModelCheckpoint(), TQDMProgressBar()]},
     ]
     wrong = [
         ({"max_epochs": 2, "limit_train_batches": 1.0}, "trained on 4"),
@@ -49,6 +56,9 @@ def week_end_trainer() -> Answers:
         (Trainer(max_epochs=-1, log_every_n_steps=10, **two_days), "every fifth"),
         (Trainer(max_epochs=-1, check_val_every_n_epoch=5, **two_days), "every 50"),
         (Trainer(max_epochs=-1, logger=False, **two_days, **asked), "without a logger"),
+        (Trainer(max_epochs=-1, callbacks=[Timer()], **asked), "clock"),
+        (Trainer(min_epochs=1000, max_epochs=-1, **two_days, **asked), "least number"),
+        (Trainer(max_epochs=-1, limit_val_batches=0, **two_days, **asked), "does not validate"),
         (Trainer, "the class Trainer"),
     ]
     return Answers(right, wrong)
@@ -62,6 +72,8 @@ def budget() -> Answers:
         {"max_steps": 24, "val_check_interval": 24, "check_val_every_n_epoch": None, "num_sanity_val_steps": 0},
         {"max_epochs": 4, "limit_val_batches": 0.5, "num_sanity_val_steps": 0},
         {"max_epochs": 6, "accumulate_grad_batches": 2, "limit_val_batches": 1, "callbacks": Timer()},
+        {"max_epochs": 30, "check_val_every_n_epoch": 30},
+        {"max_steps": 400, "val_check_interval": 400, "check_val_every_n_epoch": None},
     ]
     wrong = [
         ({"max_epochs": 3}, "spends 20"),
