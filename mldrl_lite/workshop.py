@@ -186,7 +186,8 @@ _VIEW = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block html_head_css -%}{{ super() }}
-<style>body.jp-Notebook { max-width: 60rem; margin: auto } details { margin: 0.5rem 0 }</style>{%- endblock -%}
+<style>body.jp-Notebook { max-width: 60rem; margin: auto } details { margin: 0.5rem 0 }
+.jp-InputArea .highlight pre { white-space: pre-wrap; overflow-wrap: anywhere }</style>{%- endblock -%}
 {%- block data_png scoped -%}
 <div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
 <img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"

@@ -347,3 +347,6 @@ def test_a_web_page_shows_figures_and_formulas_without_the_network(workshop: Pat
     assert formulas.count() >= 5
     assert formulas.evaluate_all("all => all.every(image => image.naturalWidth > 0)")
     assert "$" not in page.locator(".jp-RenderedMarkdown").first.inner_text()
+    code = page.locator(".jp-InputArea .highlight pre")
+    assert code.count() >= 10
+    assert code.evaluate_all("all => all.filter(code => code.scrollWidth > code.clientWidth).length") == 0  # cut off
