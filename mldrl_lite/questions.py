@@ -141,8 +141,8 @@ _01 = (
 
 _02 = (
     _ask(
-        "A loop in plain PyTorch and the Trainer train the same model on one CPU: same seed, same data, same "
-        "optimizer. How far apart are the weights in the end?",
+        "A loop in plain PyTorch and the Trainer train the same model on one CPU: same seed, same "
+        "optimizer, and the loaders of this course. How far apart are the weights in the end?",
         "Hand it to the Trainer",
         _no(
             "A little: Lightning computes in another order, and rounds differently.",
@@ -154,7 +154,7 @@ _02 = (
         ),
         _no(
             "Far: the Trainer also validates, which changes the model.",
-            "Validation computes no gradients and moves no weight.",
+            "Validation moves no weight, and the loaders here draw no random numbers of the training for it.",
         ),
     ),
     _ask(
@@ -492,7 +492,7 @@ _A2 = (
         "Two optimizers",
         _yes(
             "16",
-            "Each step of each optimizer counts, for `max_steps` and `log_every_n_steps` as well.",
+            "Each step of each optimizer counts, for `max_steps` as well.",
         ),
         _no(
             "8",
