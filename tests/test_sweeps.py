@@ -440,11 +440,13 @@ FORKS = """
 import os, sys, time
 from pathlib import Path
 from mldrl_lite import experiments
-folder = Path(sys.argv[1])
+folder, (there, here) = Path(sys.argv[1]), os.pipe()
 with experiments._locked(folder):
     if os.fork() == 0:
+        os.write(here, b"!")
         time.sleep(60)
         os._exit(0)
+    os.read(there, 1)  # the fork has begun
 with experiments._locked(folder):
     print("free")
 os.killpg(0, 9)
