@@ -26,7 +26,9 @@ from mldrl_lite.results import read_result
 RECORD = "run.json"
 OWN = ("seconds", "status", "error", "fingerprint", "run")
 """What the table says of each run besides its parameters and its result."""
-_KEYS = {"stem", "given", "parameters", "origin", "ended", "fingerprint", "status", "error", "seconds", "values"}
+_TEXTS, _NUMBERS = ("stem", "fingerprint", "status", "error"), ("ended", "seconds")
+_KINDS = dict.fromkeys(("given", "parameters", "origin", "values"), dict)
+_KINDS |= dict.fromkeys(_TEXTS, str) | dict.fromkeys(_NUMBERS, (int, float))
 LOCK = ".sweep"
 """The lock file in a sweep's folder. Its text is the token of the sweep that is going on."""
 
@@ -196,7 +198,8 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and record.keys() >= _KEYS else None
+    whole = isinstance(record, dict) and all(isinstance(record.get(key), kind) for key, kind in _KINDS.items())
+    return record if whole else None
 
 
 def _is_current(job: Job) -> bool:

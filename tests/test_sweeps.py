@@ -276,8 +276,10 @@ def test_a_record_that_cannot_be_read_is_run_anew(notebook: Path, pretence: Pret
         return pretence.runs(lambda: sweep(notebook, {"n": 1}, out, progress=False))
 
     assert again() == 1
-    for broken in ("", "{", '{"given": {}}', "[]"):  # as a power cut may leave it, or somebody's editor
-        (out / "n=1" / "run.json").write_text(broken)
+    record = out / "n=1" / "run.json"
+    edited = [json.dumps(json.loads(record.read_text()) | {key: None}) for key in ("values", "given", "ended")]
+    for broken in ("", "{", '{"given": {}}', "[]", *edited):  # as a power cut may leave it, or somebody's editor
+        record.write_text(broken)
         assert again() == 1
     assert again() == 0
 
