@@ -163,6 +163,8 @@ def _checked(grid: Mapping[str, Any], names: Mapping[str, Declared], stem: str) 
             known = [known for known in names if known != "out_dir"]
             takes = f"give {listing(known)}" if known else "tag its first code cell 'parameters'"
             raise InputError(f"{stem} takes no parameter {name!r}{did_you_mean(name, known)}: {takes}.")
+        if name in runs.OWN:
+            raise InputError(f"Parameter {name} cannot be swept: the table has a column of that name; rename it.")
         if name == "out_dir":
             raise InputError("out_dir cannot be swept: each run gets a folder of its own in --out (out=).")
         several = isinstance(values, Iterable) and not isinstance(values, str)
@@ -352,7 +354,7 @@ def _wait(futures: Mapping[Future, Job], bar: tqdm) -> None:
             failures += _settle(future, futures[future], bar)
             bar.set_postfix_str(f"{failures} failed" if failures else "", refresh=False)
             bar.update()
-        if sys.stderr.isatty():
+        if sys.stderr and sys.stderr.isatty():
             bar.refresh()  # the clock goes on; a log file needs no line a second
 
 
@@ -453,7 +455,13 @@ def _draw(rows: "pd.DataFrame", folder: Path) -> None:
     from mldrl_lite.sweep_figure import draw_sweep
 
     part = folder / f".{FIGURE}.{uuid.uuid4().hex[:8]}.png"
-    if draw_sweep(rows, rows.attrs["parameters"], part):
+    try:
+        drawn = draw_sweep(rows, rows.attrs["parameters"], part)
+    except Exception as error:  # values that Matplotlib cannot place or write; the table matters more
+        warnings.warn(f"There is no picture of these runs ({type(error).__name__}: {error}).", stacklevel=2)
+        part.unlink(missing_ok=True)
+        drawn = False
+    if drawn:
         part.replace(folder / FIGURE)
     else:
         (folder / FIGURE).unlink(missing_ok=True)

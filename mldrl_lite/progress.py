@@ -12,11 +12,11 @@ class _StandardError:
     """
 
     def write(self, text: str) -> None:
-        with suppress(OSError):
+        with suppress(OSError, AttributeError):  # there may be none at all
             sys.stderr.write(text)
 
     def flush(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError, AttributeError):
             sys.stderr.flush()
 
     def __getattr__(self, name: str) -> Any:
@@ -29,4 +29,4 @@ STANDARD_ERROR = _StandardError()
 def bar_options() -> dict[str, Any]:
     """Return the arguments of tqdm for a bar of a long run."""
     # tqdm asks a terminal for its width only when it has been given the very object sys.stderr, or told to ask.
-    return {"file": STANDARD_ERROR, "dynamic_ncols": sys.stderr.isatty()}
+    return {"file": STANDARD_ERROR, "dynamic_ncols": bool(sys.stderr and sys.stderr.isatty())}

@@ -165,6 +165,8 @@ def _publish(folder: Path, place: Path) -> None:
 
 def _to_disk(path: Path) -> None:
     """Wait until a file, or the list of a folder, is on the disk; where the system cannot tell, go on."""
+    if not (path.is_file() or path.is_dir()):
+        return  # to open a pipe could take for ever
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:

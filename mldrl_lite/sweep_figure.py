@@ -114,7 +114,9 @@ def _effect(axes: Axes, rows: pd.DataFrame, metric: str, along: str, colour: str
 
 def _places(axes: Axes, values: pd.Series) -> np.ndarray:
     """Return where each value goes on the x axis: side by side with their names, or to scale if they are many."""
-    distinct = sorted(set(values), key=lambda value: (value is not None, isinstance(value, str), value or 0))
+    distinct = sorted(
+        set(values), key=lambda value: (value is not None, isinstance(value, str), 0 if value is None else value)
+    )
     if len(distinct) > _MOST_TICKS and _has_numbers(values):
         return values.astype(float).to_numpy()
     labels = [_label(value) for value in distinct]

@@ -584,6 +584,24 @@ def test_without_file_locks_it_says_so_and_goes_on(notebook: Path, pretence: Pre
     assert list(rows["status"]) == ["ok"]
 
 
+def test_a_picture_that_cannot_be_drawn_costs_only_the_picture(notebook: Path, pretence: Pretence):
+    out = notebook.parent / "out"
+    with pytest.warns(UserWarning, match="no picture of these runs"):
+        rows = sweep(notebook, {"kind": ["cost $5^$", "b"]}, out, progress=False)
+    assert list(rows["status"]) == ["ok", "ok"]
+    assert (out / "results.csv").is_file()
+    assert not list(out.glob("*.png"))
+    sweep(notebook, {"kind": ["", "b"]}, notebook.parent / "empty", progress=False)
+    assert (notebook.parent / "empty" / "results.png").is_file()
+
+
+def test_a_parameter_with_the_name_of_a_column_is_refused(notebook: Path, pretence: Pretence):
+    make(notebook, parameters="run = 0  # which repetition")
+    with pytest.raises(InputError, match="Parameter run cannot be swept: the table has a column of that name"):
+        sweep(notebook, {"run": [0, 1]}, notebook.parent / "out", progress=False)
+    assert pretence.parameters == []
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The command
 
