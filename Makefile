@@ -38,6 +38,7 @@ run: install
 test: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --ignore tests/browser
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
 	cd build/nbval && "$(abspath $(BIN))/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax \
@@ -45,13 +46,13 @@ test: install
 
 # What the course says about speed, measured side by side: a table and a figure in build/bench.
 bench: install
-	$(BIN)/python -m mldrl_lite.bench $(NOTEBOOKS)
+	$(BIN)/python -m mldrl_lite.studies.bench $(NOTEBOOKS)
 
 lab: install
 	$(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/00_quickstart.ipynb
 
 workshop: install
-	$(BIN)/python -m mldrl_lite.workshop $(if $(PROFILE),--profile '$(PROFILE)')
+	$(BIN)/python -m mldrl_lite.teach.workshop $(if $(PROFILE),--profile '$(PROFILE)')
 
 # Two at once: each has a JupyterLab of its own, whose kernel keeps a core busy.
 test-browser: install

@@ -1,22 +1,13 @@
-"""The helper package of the mldrl-lite course: what the notebooks import, small enough to read."""
+"""The helper package of the mldrl-lite course.
 
-from importlib import import_module
-from typing import Any
+The modules of this folder are the core, which the notebooks import: data sources, the DataModule, the model, callbacks,
+figures, reproducibility. The folders are rooms beside it: `trainer` (anyone's Trainer), `runs` (notebooks as
+experiments), `kernels` (warm kernels), `teach` (exercises and what a teacher hands out), `studies` (what single
+notebooks compare).
+"""
 
-_HOME = {
-    "MMDynamic": "model",
-    "TCPDataModule": "datamodule",
-    "TCP_DataModule": "datamodule",
-    "diagnose": "diagnosis",
-    "explain": "trainer_arguments",
-    "translate": "translation",
-}
+import lazy_loader
 
-__all__ = ["MMDynamic", "TCPDataModule", "TCP_DataModule", "diagnose", "explain", "translate"]
-
-
-def __getattr__(name: str) -> Any:
-    """Import Lightning, which takes seconds, only when something is asked for that needs it."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'mldrl_lite' has no attribute {name!r}")
-    return getattr(import_module(f"mldrl_lite.{_HOME[name]}"), name)
+# What can be imported from here stands in `__init__.pyi`. Lightning, whose import takes seconds, is imported with the
+# first name that needs it.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

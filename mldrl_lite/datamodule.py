@@ -12,8 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mldrl_lite import sources
-from mldrl_lite.messages import InputError
-from mldrl_lite.parameters import require
+from mldrl_lite.messages import InputError, require
 from mldrl_lite.reproducibility import EpochOrder
 from mldrl_lite.sources import Floats, Ints, Samples
 

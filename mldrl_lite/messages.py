@@ -1,7 +1,11 @@
-"""Error messages that say what was given, what is allowed, and what to do."""
+"""Checks and error messages that say what was given, what is allowed, and what to do."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
+from numbers import Integral, Real
+
+Scalar = str | int | float | bool | None
 
 
 class InputError(ValueError):
@@ -20,3 +24,65 @@ def listing(names: Iterable[object]) -> str:
     """Join names for a sentence: `a, b or c`."""
     *head, last = [str(name) for name in names]
     return f"{', '.join(head)} or {last}" if head else last
+
+
+_KINDS = {int: Integral, float: Real}  # of NumPy too
+TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "True or False"}
+
+
+def require(
+    name: str,
+    value: Scalar,
+    kind: type,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    one_of: Collection[str] | None = None,
+    or_none: bool = False,
+) -> None:
+    """Stop with one sentence unless `value` is of type `kind` and within the limits.
+
+    An int passes as a float, because `papermill -p lr 1` sends an int; a bool never passes as a number.
+
+    Raises:
+        InputError: the sentence names the parameter, the value given and what is allowed.
+    """
+    if value is None and or_none:
+        return
+    fits = _has_type(value, kind)
+    fits = fits and (at_least is None or value >= at_least)
+    fits = fits and (above is None or value > above)
+    fits = fits and value not in (math.inf, -math.inf)
+    fits = fits and (at_most is None or value <= at_most)
+    fits = fits and (one_of is None or value in one_of)
+    if not fits:
+        allowed = _allowed(kind, at_least, above, at_most, one_of, or_none)
+        near = did_you_mean(value, one_of) if one_of else ""
+        raise InputError(f"Parameter {name} = {value!r} cannot be used: give {allowed}{near}.")
+
+
+def _has_type(value: Scalar, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, _KINDS.get(kind, kind))
+
+
+def _allowed(
+    kind: type,
+    at_least: float | None,
+    above: float | None,
+    at_most: float | None,
+    one_of: Collection[str] | None,
+    or_none: bool,
+) -> str:
+    if one_of:
+        words = listing(repr(option) for option in one_of)
+    else:
+        limits = [
+            f"{phrase} {limit:g}"
+            for phrase, limit in (("at least", at_least), ("above", above), ("at most", at_most))
+            if limit is not None
+        ]
+        words = " ".join([TYPE_NAMES[kind], " and ".join(limits)]).strip()
+    return words + (", or None" if or_none else "")

@@ -12,9 +12,8 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that PyTorch's own documentation uses)
 
-from mldrl_lite.messages import InputError, did_you_mean
+from mldrl_lite.messages import InputError, did_you_mean, require
 from mldrl_lite.metrics import evaluate
-from mldrl_lite.parameters import require
 
 
 class LinearLayer(nn.Module):

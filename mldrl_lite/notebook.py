@@ -1,4 +1,4 @@
-"""What a page of the course needs: the figure style, calm messages, and one folder for its files."""
+"""What a notebook of the course says of itself: the figure style, calm messages, its folder, sources, its result."""
 
 import inspect
 import logging
@@ -6,12 +6,10 @@ import os
 import sys
 import textwrap
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-
-from mldrl_lite import figures
-
+RESULT_TYPE = "application/vnd.mldrl-lite.result+json"
 _NOISE = ("GPU available", "TPU available", "HPU available", "LOCAL_RANK", "💡 Tip", "Using default `ModelCheckpoint`")
 
 
@@ -26,6 +24,10 @@ def open_page(out_dir: str | Path) -> Path:
     small as those of the course gain nothing from more, and threads that wait for each other on a busy machine can make
     a fit a hundred times slower.
     """
+    import torch
+
+    from mldrl_lite import figures
+
     figures.use_style()
     calm_lightning()
     if "OMP_NUM_THREADS" not in os.environ:
@@ -70,3 +72,23 @@ def show_source(thing: object) -> None:
     block += "; white-space: pre; overflow-x: auto"
     html = highlight(source, PythonLexer(), HtmlFormatter(noclasses=True, prestyles=block, nobackground=True))
     display({"text/html": html, "text/plain": source}, raw=True)
+
+
+def show_result(headline: str, values: Mapping[str, float | int | str | bool | None]) -> None:
+    """Display the result of a notebook.
+
+    Args:
+        headline: one short line, for the table that `make run` closes with.
+        values: plain values by name; numbers are shown with four significant digits and stored in full.
+    """
+    import pandas as pd
+    from IPython.display import display
+
+    shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in values.items()}
+    table = pd.DataFrame({"value": shown})
+    data = {
+        "text/plain": f"{headline}\n{table.to_string()}",
+        "text/html": table.to_html(border=0),
+        RESULT_TYPE: {"headline": headline, "values": dict(values)},
+    }
+    display(data, raw=True)

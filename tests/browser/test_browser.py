@@ -25,9 +25,9 @@ from conftest import NOTEBOOKS, ROOT
 from nbformat import NotebookNode
 from PIL import Image
 
-from mldrl_lite.experiments import pictures
 from mldrl_lite.figures import COLOURS
-from mldrl_lite.workshop import make_workshop, student_copy, tags, with_values
+from mldrl_lite.runs import pictures
+from mldrl_lite.teach.workshop import make_workshop, student_copy, tags, with_values
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -230,9 +230,9 @@ def test_what_is_broken_is_noticed(jupyter: "lab.Lab", page: "playwright.Page", 
     [drawing] = [position for position, cell in enumerate(student.cells) if cell.id == last]
     student.cells[drawing].source = "pass"
     first, *others = place(student, "check")
-    student.cells[first].source += "\nfrom mldrl_lite.exercises import right\n\nright('whatever you say')"
+    student.cells[first].source += "\nfrom mldrl_lite.teach import right\n\nright('whatever you say')"
     for other in others:
-        student.cells[other].source = "from mldrl_lite.exercises import not_yet\n\nnot_yet('never')"
+        student.cells[other].source = "from mldrl_lite.teach import not_yet\n\nnot_yet('never')"
     student.cells.append(nbformat.v4.new_code_cell("1 / 0"))
     lab.open_notebook(page, jupyter, hand_out("broken.ipynb", student))
     lab.run_all(page)

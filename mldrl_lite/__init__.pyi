@@ -1,0 +1,26 @@
+# What `from mldrl_lite import …` gives, and `dir(mldrl_lite)` shows. `__init__.py` reads this file.
+from .callbacks import EpochBar as EpochBar
+from .callbacks import HookRecorder as HookRecorder
+from .callbacks import PrintingCallback as PrintingCallback
+from .callbacks import hook_names as hook_names
+from .datamodule import TCP_DataModule as TCP_DataModule
+from .datamodule import TCPDataModule as TCPDataModule
+from .messages import InputError as InputError
+from .messages import require as require
+from .metrics import evaluate as evaluate
+from .model import MMDynamic as MMDynamic
+from .notebook import open_page as open_page
+from .notebook import show_result as show_result
+from .notebook import show_source as show_source
+from .reproducibility import EpochOrder as EpochOrder
+from .reproducibility import ResumableRandomness as ResumableRandomness
+from .reproducibility import check_ledger as check_ledger
+from .reproducibility import fingerprint as fingerprint
+from .reproducibility import read_ledger as read_ledger
+from .reproducibility import write_ledger as write_ledger
+from .runs import collect as collect
+from .runs import sweep as sweep
+from .sources import load as load
+from .trainer import diagnose as diagnose
+from .trainer import explain as explain
+from .trainer import translate as translate

@@ -1,0 +1,109 @@
+"""The course as a whole: run its notebooks one after the other, with a table of results."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from mldrl_lite.messages import InputError, Scalar, did_you_mean, listing
+from mldrl_lite.runs import launch
+from mldrl_lite.runs.kernel import threads
+from mldrl_lite.runs.launch import NotebookRun
+from mldrl_lite.runs.notebooks import declared, open_notebook, profile as profile_of
+from mldrl_lite.runs.parameters import PROFILES, Declared
+
+
+def run_course(
+    notebooks: Iterable[Path],
+    out_dir: Path,
+    parameters: Mapping[str, Scalar],
+    *,
+    profile: str = "full",
+    kernel: str | None = None,
+) -> list[NotebookRun]:
+    """Run notebooks one after the other; with `parameters`, those that declare all of them.
+
+    An interrupt (Ctrl-C) ends the run and keeps what is done.
+
+    Args:
+        notebooks: the files.
+        out_dir: the folder for everything that is written.
+        parameters: for every notebook; a text is read as each notebook declares the parameter.
+        profile: `small` runs each notebook with the values that its parameters cell names so, `full` with its defaults.
+        kernel: the name of the Jupyter kernel.
+
+    Raises:
+        InputError: no notebook declares these parameters, a value of another type, an unknown profile, two notebooks
+            of the same name, or a folder that cannot be used; nothing has been started then.
+    """
+    notebooks = [Path(notebook) for notebook in notebooks]
+    _refuse_twins(notebooks)
+    chosen = _choices({path: open_notebook(path) for path in notebooks}, parameters, profile)
+    for path in notebooks:
+        launch.check_place(path, Path(out_dir))
+    runs = []
+    try:
+        with threads(1) as pool:
+            for notebook, values in chosen.items():
+                if isinstance(values, str):
+                    runs.append(NotebookRun(notebook.stem, "skipped", error=values))
+                else:
+                    runs.append(pool.submit(launch.run_notebook, notebook, Path(out_dir), values, kernel).result())
+    except KeyboardInterrupt:
+        runs += [NotebookRun(waiting.stem, "interrupted") for waiting in notebooks[len(runs) :]]
+    return runs
+
+
+def _refuse_twins(notebooks: Iterable[Path]) -> None:
+    stems = [notebook.stem for notebook in notebooks]
+    if twice := {stem for stem in stems if stems.count(stem) > 1}:
+        raise InputError(f"Two notebooks are named {min(twice)}: their copies would overwrite each other; rename one.")
+
+
+def _choices(
+    nodes: Mapping[Path, NotebookNode], parameters: Mapping[str, Scalar], profile: str
+) -> dict[Path, dict[str, Scalar] | str]:
+    """Return the values that each notebook runs with, or why it does not run."""
+    if profile not in PROFILES:
+        raise InputError(f"No profile {profile!r}{did_you_mean(profile, PROFILES)}: give {listing(PROFILES)}.")
+    names = {path: declared(node) for path, node in nodes.items()}
+    _refuse_strangers(parameters, names.values())
+    chosen = {}
+    for path, node in nodes.items():
+        missing = [name for name in parameters if name not in names[path]]
+        base = profile_of(node, profile)
+        chosen[path] = f"takes no {listing(missing)}" if missing else base | _typed(parameters, names[path])
+    return chosen
+
+
+def _refuse_strangers(parameters: Mapping[str, Scalar], names: Iterable[Mapping[str, Declared]]) -> None:
+    """Stop unless some notebook takes all the parameters."""
+    known = sorted({name for declared in names for name in declared} - {"out_dir"})
+    for name in parameters:
+        if name == "out_dir":
+            raise InputError("out_dir is a folder in --out for each notebook: give --out.")
+        if not known:
+            raise InputError(f"No notebook takes {name}, or any parameter: tag a first code cell 'parameters'.")
+        if name not in known:
+            raise InputError(f"No notebook takes {name}{did_you_mean(name, known)}: give {listing(known)}.")
+    if not any(set(parameters) <= set(declared) for declared in names):
+        raise InputError(f"No notebook takes all of {', '.join(parameters)}: give them in separate calls.")
+
+
+def _typed(parameters: Mapping[str, Scalar], names: Mapping[str, Declared]) -> dict[str, Scalar]:
+    return {
+        name: names[name].read(value) if isinstance(value, str) else names[name].check(value)
+        for name, value in parameters.items()
+    }
+
+
+def report(runs: Iterable[NotebookRun]) -> str:
+    """Return the closing table: notebook, status, seconds, result, weights, figures; then the errors."""
+    rows = [("notebook", "status", "seconds", "result", "weights", "pictures")]
+    rows += [
+        (run.notebook, run.status, f"{run.seconds:.0f}", run.headline, run.fingerprint, run.pictures) for run in runs
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines += [f"{run.notebook} {run.status}: {run.error}" for run in runs if run.error]
+    return "\n".join(lines)

@@ -1,0 +1,183 @@
+"""Execute one notebook in a kernel of its own, through papermill."""
+
+import logging
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import nbformat
+import papermill
+from jupyter_client.kernelspec import NoSuchKernel
+from nbformat import NotebookNode
+from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from mldrl_lite.messages import InputError, Scalar
+from mldrl_lite.runs.kernel import driving, lines
+from mldrl_lite.runs.notebooks import declared, kernel_for, open_notebook, read_fingerprint, read_result, save_pictures, with_language
+from mldrl_lite.runs.progress import bar_options
+
+# What goes wrong is in the run's error; papermill would print it a second time.
+logging.getLogger("papermill").addHandler(logging.NullHandler())
+
+
+
+
+
+class _Engine(NBClientEngine):
+    """papermill's engine, which saves the copy every few seconds and at the end, not twice a cell.
+
+    Saving checks and writes the whole notebook, which took longer than many of the cells.
+    """
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any) -> None:
+        save = nb_man.save
+
+        def save_now_and_then() -> None:
+            if nb_man.end_time or (nb_man.now() - nb_man.last_save_time).total_seconds() > _SAVE_EVERY:
+                save()
+
+        nb_man.save = save_now_and_then
+        super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+
+_SAVE_EVERY = 5.0  # seconds
+papermill_engines.register(_Engine.__name__, _Engine)
+
+
+def execute_notebook(
+    node: NotebookNode,
+    copy: Path,
+    parameters: Mapping[str, Scalar],
+    *,
+    kernel: str,
+    cwd: str | None = None,
+    bar: str = "",
+) -> str:
+    """Execute a notebook with parameters into the file `copy`; safe in several threads at once.
+
+    Args:
+        node: the notebook; it is left as it is.
+        copy: written every few seconds and at the end, also after an error.
+        parameters: written into a cell of their own after the `parameters` cell.
+        kernel: the name of the kernel.
+        cwd: the working directory of the kernel; ours by default.
+        bar: the name of a progress bar over the cells; none by default.
+
+    Returns:
+        The cell and the error in one line; an empty text when all cells ran.
+    """
+    with tempfile.TemporaryFile() as words:
+        try:
+            with driving(words) as options:
+                papermill.execute_notebook(
+                    with_language(node),
+                    # papermill fills in "{name}" in paths; here, braces are only braces.
+                    re.sub(r"([{}])", r"\1\1", str(copy)),
+                    dict(parameters),
+                    engine_name=_Engine.__name__,
+                    kernel_name=kernel,
+                    progress_bar={"desc": bar, "leave": False, **bar_options()} if bar else False,
+                    resources={"metadata": {"path": cwd or os.getcwd()}},
+                    **options,
+                )
+        except PapermillExecutionError as failure:
+            return _one_line(f"cell In [{failure.exec_count}]: {failure.ename}: {failure.evalue}")
+        except NoSuchKernel as failure:
+            return _one_line(str(failure))
+        except RuntimeError as failure:  # of nbclient, for a kernel that dies or never starts
+            return _one_line(f"the kernel died: {failure} {_last(words)}")
+    return ""
+
+
+def _last(words: IO[bytes]) -> str:
+    """Return the last line that a kernel's process has written."""
+    return next((f"({line})" for line in reversed(lines(words)) if line), "")
+
+
+def _one_line(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= 400 else words[:400] + " …"
+
+
+@dataclass(frozen=True)
+class NotebookRun:
+    """How one notebook went."""
+
+    notebook: str
+    status: str
+    """`ok`, `failed`, `skipped` or `interrupted`."""
+    seconds: float = 0.0
+    headline: str = ""
+    fingerprint: str = ""
+    """The first digits of the fingerprint in the ledger that the notebook left, if it left one."""
+    pictures: str = ""
+    """The folder of its figures."""
+    error: str = ""
+    """The cell and the error of a failed run, or why it was skipped."""
+
+
+def run_notebook(
+    notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar], kernel: str | None = None
+) -> NotebookRun:
+    """Execute a notebook into `out_dir/NAME.ipynb`, its files into `out_dir/NAME/`, its figures into `…/pictures/`.
+
+    An error in a cell is part of the returned `NotebookRun`; it does not stop the caller.
+
+    Raises:
+        InputError: the file is no notebook, or `out_dir` cannot be used.
+    """
+    node = open_notebook(notebook)
+    folder = _emptied(notebook, out_dir)
+    copy = out_dir / notebook.name
+    own = {"out_dir": str(folder)} if "out_dir" in declared(node) else {}
+    start = time.perf_counter()
+    error = execute_notebook(node, copy, {**own, **parameters}, kernel=kernel_for(node, kernel), bar=notebook.stem)
+    seconds = time.perf_counter() - start
+    executed = nbformat.read(copy, as_version=4) if copy.is_file() else node
+    return NotebookRun(
+        notebook=notebook.stem,
+        status="failed" if error else "ok",
+        seconds=seconds,
+        headline=read_result(executed)["headline"],
+        fingerprint=read_fingerprint(folder / "ledger.json")[:8],
+        pictures=save_pictures(executed, folder / "pictures"),
+        error=error,
+    )
+
+
+def _emptied(notebook: Path, out_dir: Path) -> Path:
+    """Return the notebook's folder in `out_dir`, without what an earlier run left and this one might not replace."""
+    check_place(notebook, out_dir)
+    folder = out_dir / notebook.stem
+    folder.mkdir(exist_ok=True)
+    (out_dir / notebook.name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "pictures", ignore_errors=True)
+    (folder / "ledger.json").unlink(missing_ok=True)
+    return folder
+
+
+def check_place(notebook: Path, out_dir: Path) -> None:
+    """Make `out_dir`, and see that the notebook's copy and its folder can be written there.
+
+    Raises:
+        InputError: they cannot, or the copy would be the notebook itself.
+    """
+    folder, copy = out_dir / notebook.stem, out_dir / notebook.name
+    if copy.resolve() == notebook.resolve():
+        raise InputError(f"{str(notebook)!r} would be overwritten by its own copy: give --out another folder.")
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder if folder.exists() else out_dir):
+            pass
+    except OSError as failure:
+        raise InputError(
+            f"Cannot write in {str(folder)!r} ({failure.strerror}): give --out a folder of yours."
+        ) from None

@@ -1,0 +1,165 @@
+"""Run a notebook many times with other parameters: nothing that is done is lost, nothing is run twice.
+
+A sweep writes each run into a folder of its own, named from the run's parameters:
+
+    runs/x/cv=3,lr=0.001/run.json             parameters, result, seconds, status, what it was run from
+    runs/x/cv=3,lr=0.001/00_quickstart.ipynb  the executed notebook
+    runs/x/cv=3,lr=0.001/…                    what the notebook wrote into out_dir, and its figures
+    runs/x/results.csv, results.png           the table of all runs, and its picture
+
+While it is under way, a run lives in a folder whose name begins with a dot; one rename makes it visible.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm.auto import tqdm
+
+from mldrl_lite.messages import InputError, Scalar, require
+from mldrl_lite.runs.kernel import end_kernels, threads
+from mldrl_lite.runs.lock import Lock, sweep_lock
+from mldrl_lite.runs.plan import installed_kernel, plan_jobs
+from mldrl_lite.runs.progress import STANDARD_ERROR, bar_options
+from mldrl_lite.runs.record import LOCK, Job, clear_leftovers, execute, is_done, keep, new_folder, read_record
+from mldrl_lite.runs.table import collect, table_of_runs, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def sweep(
+    notebook: str | Path,
+    grid: Mapping[str, Scalar | Iterable[Scalar]],
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    executor: Executor | None = None,
+    kernel: str | None = None,
+    progress: bool = True,
+    again: bool = False,
+) -> "pd.DataFrame":
+    """Run a notebook once for every combination of parameters; run only what `out` does not hold yet.
+
+    A run counts as held when it ended well with the same parameters, the same code cells, the same files of data, the
+    same code of this package and the same versions of PyTorch and Lightning. A run that fails is recorded, and the
+    others go on. Interrupted at any moment, the same call does the rest.
+
+    Args:
+        notebook: an `.ipynb` file with a cell tagged `parameters`.
+        grid: values, or one value, for parameters that the notebook declares.
+        out: the folder of the runs; it may hold runs of the same notebook with other parameters.
+        jobs: how many run at once, each in a kernel of its own with one thread, unless OMP_NUM_THREADS says otherwise.
+        executor: takes the place of `jobs`. Runs are submitted to it as `execute(job)`, which can be pickled; its
+            workers must see the folder `out` under the same path.
+        kernel: the name of the Jupyter kernel.
+        progress: show a bar with the time left and the failures so far.
+        again: run everything, also what `out` holds.
+
+    Returns:
+        One row per run of this grid: parameters, the values of `show_result`, seconds, status (`ok` or `failed`),
+        error, fingerprint (of the weights), run (its folder). `out/results.csv` and `results.png` show all runs in
+        `out`.
+
+    Raises:
+        InputError: a parameter that the notebook does not declare, a value of another type, or a folder that cannot be
+            used; nothing has been started then.
+        KeyboardInterrupt: after this process's kernels have been ended and results.csv written. What an `executor`
+            has under way in other processes goes on there, and is not kept.
+    """
+    require("jobs", jobs, int, at_least=1)
+    plan = plan_jobs(notebook, grid, out, kernel if executor else installed_kernel(notebook, kernel))
+    folder = Path(plan[0].out)
+    with sweep_lock(folder) as lock:
+        plan = [replace(job, token=lock.token) for job in plan]
+        clear_leftovers(folder)
+        todo = [job for job in plan if again or not is_done(job)]
+        pool = threads(min(jobs, len(todo) or 1)) if executor is None else nullcontext(executor)
+        try:
+            _run(todo, pool, lock, _bar(plan, todo, progress))
+        except KeyboardInterrupt:
+            write_table(table_of_runs(folder), folder)
+            raise
+        finally:
+            clear_leftovers(folder)
+    return _rows_of(collect(folder), plan)
+
+
+
+
+
+
+
+
+def _run(jobs: Sequence[Job], pool: AbstractContextManager[Executor], lock: Lock, bar: tqdm) -> None:
+    futures: dict[Future, Job] = {}
+    with bar, pool as executor:
+        try:
+            futures |= ((executor.submit(execute, job), job) for job in jobs)
+            _wait(futures, bar)
+        except BaseException:
+            lock.drop()  # before the kernels are ended: what a dying one leaves is no failed run
+            for future in futures:
+                future.cancel()
+            end_kernels()
+            raise
+
+
+def _wait(futures: Mapping[Future, Job], bar: tqdm) -> None:
+    waiting, failures = set(futures), 0
+    while waiting:
+        done, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+        for future in done:
+            failures += _settle(future, futures[future], bar)
+            bar.set_postfix_str(f"{failures} failed" if failures else "", refresh=False)
+            bar.update()
+        if sys.stderr and sys.stderr.isatty():
+            bar.refresh()  # the clock goes on; a log file needs no line a second
+
+
+def _settle(future: Future, job: Job, bar: tqdm) -> bool:
+    """Say whether a run failed, and record what its worker could not."""
+    try:
+        error = future.exception()
+        if error is None and future.result() == "dropped":
+            error = RuntimeError(f"it does not see the file {LOCK} of this sweep in {job.out!r}")
+    except CancelledError as cancelled:
+        error = cancelled
+    if error is not None:
+        _record_loss(job, error)
+    held = read_record(Path(job.out, job.name)) or {"status": "failed", "error": "its folder is gone"}
+    failed = held["status"] == "failed"
+    if failed and not bar.disable:
+        bar.write(f"{job.name} failed: {held['error']}", file=STANDARD_ERROR)
+    return failed
+
+
+def _record_loss(job: Job, error: BaseException) -> None:
+    try:
+        keep(job, new_folder(job), f"the worker failed: {type(error).__name__}: {error}", 0.0)
+    except OSError as failure:
+        raise InputError(
+            f"Cannot write in {job.out!r} ({failure.strerror}): free some space and start again."
+        ) from error
+
+
+def _bar(plan: Sequence[Job], todo: Sequence[Job], progress: bool) -> tqdm:
+    layout = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}, {remaining} left]{postfix}"
+    done = len(plan) - len(todo)
+    # smoothing=0: runs that end in pairs would make the time left jump.
+    shape = {"total": len(plan), "initial": done, "bar_format": layout, "smoothing": 0}
+    return tqdm(desc=plan[0].stem, disable=not progress, **shape, **bar_options())
+
+
+
+
+
+
+def _rows_of(rows: "pd.DataFrame", plan: Sequence[Job]) -> "pd.DataFrame":
+    """Return the rows of this plan, in its order."""
+    place = {name: i for i, name in enumerate(rows["run"])}
+    return rows.iloc[[place[job.name] for job in plan]].reset_index(drop=True)

@@ -1,0 +1,124 @@
+"""The checks of notebook 01."""
+
+import random
+import warnings
+from numbers import Integral
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+
+from mldrl_lite.sources import Samples
+from mldrl_lite.teach.exercises.feedback import Feedback, not_a_class, not_a_function, not_answered, not_yet, right
+from mldrl_lite.teach.exercises.trial import apart, elsewhere
+
+
+def check_call_counts(answer: object, n_processes: int) -> Feedback:
+    """Check how often one fit calls `prepare_data` and `setup` on one machine with `n_processes` processes."""
+    if nudge := not_answered(answer, "two numbers"):
+        return nudge
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        return not_yet("give two numbers in parentheses: first for prepare_data, then for setup.")
+    if not all(isinstance(count, Integral) for count in answer):
+        return not_yet("give two whole numbers: first for prepare_data, then for setup.")
+    counts = tuple(map(int, answer))
+    if counts == (1, n_processes):
+        return right("one process prepares the files; then each process sets up its own objects.")
+    nudges = {
+        (n_processes, 1): "the other way round? Think of which one puts objects on self, and of who needs them there.",
+        (n_processes, n_processes): f"would you want {n_processes} processes to download the same file at once?",
+        (1, 1): "no process can see the objects of another; how does each get its own?",
+    }
+    return not_yet(nudges.get(counts, "in the diary of the run with two processes, how often does each method appear?"))
+
+
+def check_fixed_split(answer: object, n_samples: int = 50) -> Feedback:
+    """Check a datamodule class, made as `answer(samples, batch_size)`, whose split is the same in every stage."""
+    if nudge := not_a_class(answer, LightningDataModule, "LeakyModule"):
+        return nudge
+    try:
+        with elsewhere(), apart():
+            return _judge_split(answer, n_samples)
+    except Exception as error:
+        return not_yet(
+            "a new module that was set up for one stage, and asked for the loaders of that stage, raised "
+            f"{type(error).__name__}: {error}. Note that a test may come first, in a session without a fit; and that "
+            "prepare_data runs in one process alone: others see its files, but not what it puts on self."
+        )
+
+
+def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback:
+    # The first feature of each sample is its number, so that the loaders tell who is where.
+    view = np.repeat(np.arange(n_samples, dtype=np.float32)[:, None], 2, axis=1)
+    samples = Samples((view,), np.arange(n_samples) % 2, ("numbers",), ("even", "odd"))
+    module, new_module, other = (answer(samples, 8) for _ in range(3))
+    train, val = _members(module, other, "fit", ("train", "val"), seed=1)
+    (test,) = _members(module, other, "test", ("test",), seed=2)
+    (test_anew,) = _members(new_module, other, "test", ("test",), seed=3)
+    train_anew, _ = _members(new_module, other, "fit", ("train", "val"), seed=4)
+    if leaked := len(set(train) & set(test)):
+        return not_yet(f"after fit and then test, {leaked} of {len(test)} test samples had been in train.")
+    if sorted(train + val + test) != list(range(n_samples)) or not (train and val and test):
+        return not_yet("taken over fit and test, each sample has to be in exactly one part, and no part may be empty.")
+    if test_anew != test or train_anew != train:
+        return not_yet(
+            "within one session it holds. But a module made anew, such as for tomorrow's test of today's model, "
+            "cuts differently; what does the cut still depend on?"
+        )
+    return right("each sample keeps its part: in every stage, and in a module made anew.")
+
+
+def _members(
+    module: LightningDataModule, another_process: LightningDataModule, stage: str, parts: tuple[str, ...], seed: int
+) -> list[list[int]]:
+    """Set a module up as if it were another moment of the run; return the sample numbers in each part, sorted."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    another_process.prepare_data()
+    module.setup(stage)
+    loaders = [getattr(module, f"{part}_dataloader")() for part in parts]
+    return [sorted(int(number) for views, _ in loader for number in views[0][:, 0]) for loader in loaders]
+
+
+def check_scaling(answer: object) -> Feedback:
+    """Check a function of `view` (N, D) and `train` (positions) that scales by the training rows alone."""
+    if nudge := not_a_function(answer):
+        return nudge
+    draw = np.random.default_rng(0)
+    view, train = draw.normal(size=(30, 4)) * [1, 10, 100, 0.1] + 5, draw.permutation(30)[:20]
+    test = np.setdiff1d(np.arange(30), train)
+    spread = view.copy()
+    spread[test] = 3 * view[test] - 2 * view.mean(axis=0)
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scaled, other = (np.asarray(answer(v.copy(), train.copy()), dtype=float) for v in (view, spread))
+    except Exception as error:
+        return not_yet(f"called with an array of 30 rows and 20 positions, it raised {type(error).__name__}: {error}.")
+    if scaled.shape != view.shape or other.shape != view.shape:
+        return not_yet(f"30 rows of 4 features went in, and shape {scaled.shape} came out; return all rows, scaled.")
+    return _judge_scaling(spread, train, test, scaled, other)
+
+
+def _judge_scaling(spread: np.ndarray, train: np.ndarray, test: np.ndarray, *results: np.ndarray) -> Feedback:
+    scaled, other = results
+    low, high = spread[train].min(axis=0), spread[train].max(axis=0)
+    wanted = (spread - low) / (high - low)
+    if np.allclose(other, wanted):
+        return right("the limits come from the training rows; other values may lie outside 0..1, as new samples do.")
+    if np.allclose(np.sort(other, axis=0), np.sort(wanted, axis=0)):
+        return not_yet("the values are right, but the rows have changed their order.")
+    if not np.allclose(scaled[train], other[train]):
+        return not_yet("when only test samples change, the scaled training samples change with them: that is the leak.")
+    if not (np.allclose(other[train].min(axis=0), 0) and np.allclose(other[train].max(axis=0), 1)):
+        return not_yet("in the training rows, the values of each single feature have to reach from 0 to 1.")
+    if np.allclose(other, wanted.clip(0, 1)):
+        return not_yet("test values were cut off at 0 and 1; that hides how unusual these samples are.")
+    if np.allclose(other[test].min(axis=0), 0):
+        return not_yet("test rows have limits of their own here, so one value means two things; whose limits count?")
+    if not np.allclose(other[train], wanted[train]):
+        return not_yet(
+            "the training rows reach from 0 to 1, but otherwise; each feature has its own limits, of all rows."
+        )
+    return not_yet("the training rows are right; the other rows need the very same formula, with the same limits.")

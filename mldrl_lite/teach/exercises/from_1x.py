@@ -1,0 +1,84 @@
+"""The checks of notebook A2."""
+
+import numpy as np
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.accelerators import CPUAccelerator
+from pytorch_lightning.callbacks import ModelSummary
+from torch.utils.data import DataLoader
+
+from mldrl_lite.teach.exercises.feedback import Feedback, described, not_a_class, not_answered, not_yet, number, right
+from mldrl_lite.teach.exercises.trial import QUIET, apart
+
+
+def check_todays_trainer(answer: object) -> Feedback:
+    """Check a Trainer on the CPU, for 3 epochs, without checkpoints, progress bar and model summary."""
+    if nudge := not_answered(answer, "a Trainer"):
+        return nudge
+    if not isinstance(answer, Trainer):
+        return not_yet(f"{described(answer)}; give the object that Trainer(...) returns, and not its text.")
+    if type(answer.accelerator) is not CPUAccelerator or answer.num_devices != 1:
+        return not_yet("gpus=0 meant one CPU; which argument says the kind of device?")
+    if answer.max_epochs != 3:
+        return not_yet(f"it would run for max_epochs={answer.max_epochs}; that argument has not changed.")
+    if not answer.loggers:
+        return not_yet("it writes no log, and the old call did.")
+    if answer.checkpoint_callbacks:
+        return not_yet("it saves checkpoints; which argument that starts with enable_ turns that off?")
+    if answer.progress_bar_callback is not None:
+        return not_yet("it still has a progress bar; a refresh rate of 0 meant none at all.")
+    if any(isinstance(callback, ModelSummary) for callback in answer.callbacks):
+        return not_yet("it still prints a summary of the model; weights_summary=None meant none.")
+    return right("the same run, in words that today's Trainer knows.")
+
+
+def check_epoch_means(answer: object) -> Feedback:
+    """Check a module class that keeps the mean training loss of each epoch in `means`, by training it."""
+    if nudge := not_a_class(answer, LightningModule):
+        return nudge
+    try:
+        kept, losses = _means_and_losses(answer)
+        if not losses or not all(losses):
+            return not_yet("training_step returns no loss: the Trainer needs it, and so does this check.")
+    except NotImplementedError as error:
+        return not_yet(f"Lightning refuses it: {str(error).partition('. You can find')[0]}.")
+    except Exception as error:
+        return not_yet(f"training it ends in {type(error).__name__}: {error}")
+    means = [sum(epoch) / len(epoch) for epoch in losses]
+    pooled = [np.mean(np.concatenate(losses[: i + 1])) for i in range(len(losses))]
+    if not kept:
+        return not_yet("after a run the list means is empty; is the name of your method a hook of today?")
+    if len(kept) != len(means):
+        return not_yet(f"{len(means)} epochs left {len(kept)} values in means.")
+    if np.allclose(kept, means, rtol=1e-4):
+        return right("one mean for each epoch, from what the steps of that epoch have kept.")
+    if np.allclose(kept, pooled, rtol=1e-4):
+        return not_yet("each value also counts the losses of the epochs before; when is the list of losses emptied?")
+    if np.allclose(kept, [epoch[-1] for epoch in losses], rtol=1e-4):
+        return not_yet("that is the loss of the last batch; the mean is over all batches of the epoch.")
+    return not_yet("the values differ from the means of the losses that training_step returned.")
+
+
+def _means_and_losses(cls: type[LightningModule]) -> tuple[list[float], list[list[float]]]:
+    """Train for three epochs of four batches; return what the model kept, and the losses of each epoch."""
+    keeper = _LossKeeper()
+    with apart():
+        model = cls()
+        Trainer(max_epochs=3, callbacks=[keeper], **QUIET).fit(model, DataLoader(torch.tensor([1.0, 5.0, 2.0, 4.0])))
+    return [number(mean) for mean in model.means], keeper.losses
+
+
+class _LossKeeper(Callback):
+    """Keep the losses of each epoch."""
+
+    def __init__(self) -> None:
+        self.losses: list[list[float]] = []
+
+    def on_train_epoch_start(self, *_: object) -> None:
+        self.losses.append([])
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: dict[str, torch.Tensor], *_: object
+    ) -> None:
+        if isinstance(outputs, dict) and "loss" in outputs:
+            self.losses[-1].append(outputs["loss"].item())

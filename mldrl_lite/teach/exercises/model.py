@@ -1,0 +1,149 @@
+"""The checks of notebook 02."""
+
+import math
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from torch.utils.data import DataLoader
+
+from mldrl_lite.datamodule import TCPDataModule
+from mldrl_lite.model import MMDynamic
+from mldrl_lite.reproducibility import fingerprint
+from mldrl_lite.teach.exercises.feedback import (
+    Feedback,
+    not_a_class,
+    not_a_function,
+    not_answered,
+    not_yet,
+    number,
+    right,
+)
+from mldrl_lite.teach.exercises.trial import QUIET, apart
+
+
+def check_tcp(answer: object) -> Feedback:
+    """Check a function from scores (B, C) and labels (B,) to true class probabilities (B,)."""
+    if nudge := not_a_function(answer, "a function of two arguments"):
+        return nudge
+    logit = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 3.0], [0.5, 0.0, 0.0], [1.0, 2.0, -2.0]])
+    labels = torch.tensor([2, 0, 1, 1])
+    try:
+        given = torch.as_tensor(answer(logit.clone(), labels.clone())).detach().float()
+    except Exception as error:
+        return not_yet(f"your function raised {type(error).__name__}: {error}")
+    if given.shape == (4, 1):
+        return not_yet("the shape is (B, 1); return one number per sample, shape (B,).")
+    if given.shape != (4,):
+        return not_yet(f"for 4 samples and 3 classes your function returns the shape {tuple(given.shape)}, not (4,).")
+    return _judge_tcp(given, logit, labels)
+
+
+def _judge_tcp(given: torch.Tensor, logit: torch.Tensor, labels: torch.Tensor) -> Feedback:
+    def of_class(values: torch.Tensor) -> torch.Tensor:
+        return values.gather(1, labels.unsqueeze(1)).squeeze(1)
+
+    if torch.allclose(given, of_class(logit.softmax(dim=1))):
+        return right("it is the probability of the class that is right, not of the class that looks most likely.")
+    nudges = [
+        (
+            logit.softmax(dim=1).amax(dim=1),
+            "this is the probability of the most likely class; which do the labels ask for?",
+        ),
+        (of_class(logit), "these are scores; what turns scores into probabilities?"),
+        (of_class(logit.log_softmax(dim=1)), "these are logarithms of probabilities; what undoes a logarithm?"),
+        (of_class(logit.sigmoid()), "a sigmoid looks at one score alone; the probabilities of a sample add up to 1."),
+        (
+            of_class(logit.softmax(dim=0)),
+            "the probabilities of each sample should add up to 1; over which dimension does the softmax go?",
+        ),
+    ]
+    near = [nudge for values, nudge in nudges if torch.allclose(given, values)]
+    return not_yet(
+        near[0] if near else "the numbers differ; is it one probability from each row, the one at that row's label?"
+    )
+
+
+def check_validation_loss(answer: object, model: MMDynamic, datamodule: TCPDataModule) -> Feedback:
+    """Check the mean cross-entropy of the fused scores over the validation part."""
+    if nudge := not_answered(answer, "a number"):
+        return nudge
+    given = number(answer)
+    if given is None:
+        return not_yet(f"this is of type {type(answer).__name__}; give one number.")
+    losses = _validation_losses(model, datamodule)
+    feedback = {
+        torch.cat(losses).mean().item(): right("every sample counts the same, dropout is off."),
+        torch.stack([loss.mean() for loss in losses]).mean().item(): not_yet(
+            "this is the mean of the batches' means, in which the samples of a small last batch count more."
+        ),
+        torch.cat(losses).sum().item(): not_yet("this is the sum over the samples; the loss is their mean."),
+    }
+    nearest = min(feedback, key=lambda value: abs(given - value))
+    if math.isclose(given, nearest, rel_tol=1e-4, abs_tol=5e-4):  # somebody may have rounded
+        return feedback[nearest]
+    return not_yet("the number differs; is the model in the mode for validation, and are these the fused scores?")
+
+
+def _validation_losses(model: MMDynamic, datamodule: TCPDataModule) -> list[torch.Tensor]:
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        losses = [model.criterion(model(views).logit, labels) for views, labels in datamodule.val_dataloader()]
+    model.train(was_training)
+    return losses
+
+
+def check_own_model(answer: object) -> Feedback:
+    """Check a module class, made as `answer(in_dim, num_class)`, that learns from all views, by training it."""
+    if nudge := not_a_class(answer, LightningModule):
+        return nudge
+    try:
+        with apart():
+            return _judge_own_model(answer)
+    except Exception as error:
+        if "empty parameter list" in str(error):
+            return not_yet("the optimizer finds no weights; layers in a plain list are invisible to PyTorch.")
+        return not_yet(f"making or training it ends in {type(error).__name__}: {error}")
+
+
+def _judge_own_model(model_class: type[LightningModule]) -> Feedback:
+    torch.manual_seed(0)
+    views, labels = _views_that_need_each_other()
+    model = model_class([view.shape[1] for view in views], 4)
+    shape, before = tuple(_scores(model, views).shape), fingerprint(model)
+    if shape != (len(labels), 4):
+        return not_yet(f"for {len(labels)} samples and 4 classes, forward returns shape {shape}, and not (B, C).")
+    rows = [([view[i] for view in views], label) for i, label in enumerate(labels)]
+    trainer = Trainer(max_epochs=40, **QUIET)
+    trainer.fit(model.cpu(), DataLoader(rows, batch_size=15, shuffle=True))
+    if fingerprint(model) == before:
+        return not_yet("training moves no weight; does training_step return the loss, and who steps the weights?")
+    scores = _scores(model, views)
+    for v in range(len(views)):
+        others = [view.flip(0) if w == v else view for w, view in enumerate(views)]
+        if torch.equal(_scores(model, others), scores):
+            return not_yet(f"its scores stay the same when views[{v}] changes; no view alone tells the class.")
+    found = int((scores.argmax(dim=1) == labels).sum())
+    if found < 0.85 * len(labels):
+        return not_yet(f"{found} of {len(labels)} samples right after {trainer.global_step} steps; are they too small?")
+    return right(f"after {trainer.global_step} steps it gets {found} of {len(labels)} samples right.")
+
+
+def _views_that_need_each_other() -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Return three views of 120 samples: each tells one class from all others, and none knows the fourth."""
+    labels = torch.arange(120) % 4
+    views = [torch.randn(120, 4), torch.randn(120, 3), torch.randn(120, 2)]
+    for label, view in enumerate(views):
+        view[:, 0] += 6.0 * (labels == label) - 3.0
+    return views, labels
+
+
+def _scores(model: LightningModule, views: list[torch.Tensor]) -> torch.Tensor:
+    model.eval()
+    with torch.no_grad():
+        output = model([view.clone() for view in views])
+    model.train()
+    scores = output if isinstance(output, torch.Tensor) else getattr(output, "logit", None)
+    if not isinstance(scores, torch.Tensor):
+        raise TypeError(f"forward returns a {type(output).__name__}, and not one tensor of scores")
+    return scores

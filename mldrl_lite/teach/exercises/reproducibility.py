@@ -1,0 +1,113 @@
+"""The checks of notebook 06."""
+
+from collections.abc import Callable
+
+import torch
+from pytorch_lightning import Callback, Trainer
+from torch import nn
+
+from mldrl_lite.datamodule import TCPDataModule
+from mldrl_lite.model import MMDynamic
+from mldrl_lite.reproducibility import fingerprint
+from mldrl_lite.teach.exercises.feedback import Feedback, not_a_class, not_a_function, not_yet, right
+from mldrl_lite.teach.exercises.trial import QUIET, apart, elsewhere
+
+
+def check_make_linear(answer: object) -> Feedback:
+    """Check a function of a seed that returns an `nn.Linear(4, 2)` with weights that depend on the seed alone."""
+    if nudge := not_a_function(answer):
+        return nudge
+    try:
+        with apart():
+            torch.manual_seed(0)
+            first, second, other = answer(1), answer(1), answer(2)
+    except Exception as error:
+        return not_yet(f"make_linear(1) stops with {type(error).__name__}: {error}")
+    if not all(isinstance(layer, nn.Linear) and layer.weight.shape == (2, 4) for layer in (first, second, other)):
+        return not_yet("it should return an nn.Linear(4, 2) each time.")
+    if first is second:
+        return not_yet("it returns the same object twice; a change of one would be a change of the other.")
+    if fingerprint(first) != fingerprint(second):
+        return not_yet("seed 1 gives two different layers; where does the generator stand at the second call?")
+    if fingerprint(first) == fingerprint(other):
+        return not_yet("seeds 1 and 2 give the same layer; is the argument used?")
+    return right("one seed, one layer, whatever has been drawn before.")
+
+
+def check_deterministically(answer: object) -> Feedback:
+    """Check a function that calls another one with deterministic operations on, and leaves the process as it was."""
+    if nudge := not_a_function(answer):
+        return nudge
+    at_first = _deterministic_state()
+    try:
+        with apart():
+            return _judge_deterministically(answer)
+    except Exception as error:
+        return not_yet(f"called with a function that takes nothing, it stops with {type(error).__name__}: {error}")
+    finally:
+        torch.use_deterministic_algorithms(at_first[0], warn_only=at_first[1])
+
+
+def _judge_deterministically(answer: Callable) -> Feedback:
+    for before in ((False, False), (True, False), (True, True)):
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        inside, after = answer(_deterministic_state), _deterministic_state()
+        if not (isinstance(inside, tuple) and len(inside) == 2):
+            return not_yet("it should return what the function returns.")
+        if inside != (True, False):
+            return not_yet("while the function runs, an operation that is not deterministic would not be refused.")
+        if after != before and not before[0]:
+            return not_yet("the request outlives the call: afterwards the whole process is still deterministic.")
+        if after != before:
+            return not_yet("it was on before the call, and is not as it was afterwards; what is to be put back?")
+        try:
+            answer(_fail)
+        except _FailedOnPurposeError:
+            if _deterministic_state() != before:
+                return not_yet("when the function raises an error, the request is not taken back as it should be.")
+        else:
+            return not_yet("an error of the function is swallowed; whoever called should hear of it.")
+    return right("on while the function runs; afterwards as before, whatever happens.")
+
+
+def _deterministic_state() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+class _FailedOnPurposeError(Exception):
+    pass
+
+
+def _fail() -> None:
+    raise _FailedOnPurposeError
+
+
+def check_quiet_noise(answer: object) -> Feedback:
+    """Check a callback class that draws a random number per batch and leaves the trained weights alone."""
+    if nudge := not_a_class(answer, Callback):
+        return nudge
+    n_batches = 3
+    try:
+        without, _ = _trained_weights(n_batches)
+        with_it, drawn = _trained_weights(n_batches, answer)
+    except Exception as error:
+        return not_yet(f"training with {answer.__name__}() stops with {type(error).__name__}: {error}")
+    if len(drawn) != n_batches:
+        return not_yet(f"after {n_batches} batches, drawn has {len(drawn)} numbers; it should have one per batch.")
+    if len(set(drawn)) == 1:
+        return not_yet("the same number comes at every batch; when is the generator made, or seeded?")
+    if with_it != without:
+        return not_yet("the weights have changed; which generator do the numbers come from, and who else uses it?")
+    return right("it draws as it likes, and the training does not notice.")
+
+
+def _trained_weights(n_batches: int, answer: type[Callback] | None = None) -> tuple[str, list[float]]:
+    """Return the fingerprint of trained weights, and what the callback has drawn."""
+    with elsewhere(), apart():
+        torch.manual_seed(0)
+        callbacks = [answer()] if answer else []
+        datamodule = TCPDataModule("SIMULATED")
+        model = MMDynamic(datamodule.in_dim, 2, True, {"lr": 1e-3, "reg": 0.0, "hidden_dim": 4})
+        limits = {"max_epochs": 1, "limit_train_batches": n_batches, "limit_val_batches": 0}
+        Trainer(**QUIET, **limits, callbacks=callbacks).fit(model, datamodule)
+        return fingerprint(model), [float(drawn) for callback in callbacks for drawn in callback.drawn]

@@ -1,0 +1,422 @@
+"""What a teacher hands out, made from the stored notebooks: student copies, solutions, web pages and one zip."""
+
+import argparse
+import base64
+import io
+import re
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+from jinja2 import Environment
+from nbconvert import HTMLExporter
+from nbconvert.filters import markdown2html
+from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
+from nbformat import NotebookNode
+
+from mldrl_lite.messages import InputError, Scalar, listing
+from mldrl_lite.runs.parameters import PROFILES
+
+ZIP = "mldrl-lite-workshop.zip"
+_LINK = re.compile(r"(!?)\[((?:[^\]`]|`[^`]*`)*)\]\(([^)\s]+)\)")
+_MARK = '<meta name="generator" content="mldrl-lite workshop">'
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the index says of a notebook."""
+
+    stem: str
+    title: str
+    sentence: str
+    """What will have been built, as HTML."""
+    minutes: int
+    exercises: int
+
+
+def make_workshop(root: Path, out: Path, profile: str = "full") -> list[Card]:
+    """Write everything for a workshop into `out`; the same course gives the same bytes.
+
+    It is made in a folder beside, which takes the place of an earlier workshop when all is there.
+
+    Args:
+        root: the folder of the course: it holds `notebooks/`, `mldrl_lite/`, `README.md` and so on.
+        out: gets `notebooks/` (student copies), `solutions/`, `html/`, `package/`, `index.html`, the zip and so on.
+        profile: `small` writes the values of the small profile into the student copies' parameters.
+
+    Returns:
+        One card for each notebook, in order.
+
+    Raises:
+        InputError: no notebooks in `root`, or one without the opening of the course; an unknown profile; or `out` holds
+            files that are not an earlier workshop's.
+    """
+    if profile not in PROFILES:
+        raise InputError(f"Unknown profile {profile!r}: give {listing(PROFILES)}.")
+    paths = sorted((root / "notebooks").glob("*.ipynb"))
+    if not paths:
+        raise InputError(f"No notebooks in {str(root / 'notebooks')!r}: give --root the folder of the course.")
+    _refuse_strangers(out)
+    nodes = {path: nbformat.read(path, as_version=4) for path in paths}
+    cards = [card(node, path.stem) for path, node in nodes.items()]
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".workshop~", dir=out.absolute().parent) as place:
+        new = Path(place, "new")
+        for path, node in nodes.items():
+            _write_notebook(student_copy(node, small=profile == "small"), new / "notebooks" / path.name)
+            _write_notebook(node, new / "solutions" / path.name)
+            _write(new / "html" / f"{path.stem}.html", web_page(node, path.stem))
+            _copy_linked_files(node, path.parent, [new / part for part in ("notebooks", "solutions", "html")])
+        copy_package(root, new)
+        guide = root / "notebooks" / "TEACHING.md"
+        _write_pages(root, new, cards, guide.read_text(encoding="utf-8") if guide.is_file() else "")
+        _zip(new)
+        if out.exists():
+            out.rename(Path(place, "old"))
+        new.rename(out)
+    return cards
+
+
+def _refuse_strangers(out: Path) -> None:
+    index = out / "index.html"
+    ours = index.is_file() and _MARK in index.read_text(encoding="utf-8", errors="replace")
+    if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{str(out)!r} holds something that is not a workshop: give --out a new folder.")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_notebook(node: NotebookNode, path: Path) -> None:
+    _write(path, nbformat.writes(node) + "\n")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Notebooks
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """Return the tags of a cell."""
+    return cell.metadata.get("tags", [])
+
+
+def student_copy(node: NotebookNode, *, small: bool = False) -> NotebookNode:
+    """Return a notebook without solutions and without outputs; the given one stays as it is.
+
+    A text that speaks of the solutions carries the tag `about-solutions`, and goes with them.
+    """
+    node = nbformat.from_dict(node)
+    remove = TagRemovePreprocessor(remove_cell_tags={"solution", "about-solutions"}, enabled=True)
+    node, resources = remove.preprocess(node, {})
+    node, _ = ClearOutputPreprocessor(enabled=True).preprocess(node, resources)
+    for cell in node.cells:
+        if small and "parameters" in tags(cell):
+            cell.source = with_values(cell.source, cell.metadata.get("small", {}))
+    return node
+
+
+def with_values(source: str, values: dict[str, Scalar]) -> str:
+    """Return a cell of parameters with other values; the comments stay.
+
+    Raises:
+        InputError: the cell has no such parameter.
+    """
+    for name, value in values.items():
+        line = re.compile(rf"^{re.escape(name)} = .*?(?=  #|$)", re.M)
+        if not line.search(source):
+            raise InputError(f"The small profile names {name!r}, which is no parameter of its notebook: rename one.")
+        source = line.sub(lambda _, name=name, value=value: f"{name} = {value!r}", source, count=1)
+    return source
+
+
+def card(node: NotebookNode, stem: str) -> Card:
+    """Read title, first sentence, minutes and number of exercises from a notebook.
+
+    Raises:
+        InputError: its first cell does not tell them.
+    """
+    opening = re.match(r"# (.+)\n+(.+)[\s\S]*\*\*Time\*\* (\d+) minutes", node.cells[0].source if node.cells else "")
+    if not opening:
+        raise InputError(f"{stem} does not begin with '# Title', a sentence and '**Time** N minutes': add them.")
+    title, sentence, minutes = opening.groups()
+    exercises = sum("exercise" in tags(cell) for cell in node.cells)
+    html = re.sub(r"</?p>\s*", "", markdown2html(sentence))
+    return Card(stem, title, html.strip(), int(minutes), exercises)
+
+
+def relink(text: str, change: Callable[[str], str | None]) -> str:
+    """Change the targets of Markdown's relative links; a target that becomes None leaves its words alone."""
+
+    def replace(link: re.Match[str]) -> str:
+        picture, words, target = link.groups()
+        if target.startswith(("http://", "https://", "#")):
+            return link.group()
+        new = change(target)
+        return words if new is None else f"{picture}[{words}]({new})"
+
+    # Code between backquotes is left as it is.
+    pattern = re.compile(rf"(?P<code>(?P<fence>`+)(?!`).*?(?<!`)(?P=fence)(?!`))|{_LINK.pattern}", re.S)
+    return pattern.sub(lambda found: found.group() if found["code"] else replace(_LINK.match(found.group())), text)
+
+
+def _copy_linked_files(node: NotebookNode, folder: Path, places: Iterable[Path]) -> None:
+    texts = [cell.source for cell in node.cells if cell.cell_type == "markdown"]
+    for target in (link.group(3) for text in texts for link in _LINK.finditer(text)):
+        file = folder / target
+        inside = not target.startswith(("http", "#", "..")) and not target.partition("#")[0].endswith((".ipynb", ".md"))
+        if inside and file.is_file():
+            for place in places:
+                (place / target).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, place / target)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Web pages
+
+_VIEW = """{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js_requirejs -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block html_head_css -%}{{ super() }}
+<style>body.jp-Notebook { max-width: 60rem; margin: auto } details { margin: 0.5rem 0 }
+.jp-InputArea .highlight pre { white-space: pre-wrap; overflow-wrap: anywhere }</style>{%- endblock -%}
+{%- block data_png scoped -%}
+<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
+<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
+  alt="{{ cell.metadata.alt | escape_html }}">
+</div>{%- endblock -%}
+"""
+
+
+def web_page(node: NotebookNode, stem: str) -> str:
+    """Return a stored notebook as one web page that needs no network: formulas drawn, solutions folded away."""
+    node = nbformat.from_dict(node)
+    for position, cell in enumerate(node.cells):
+        if "solution" in tags(cell):
+            node.cells[position] = nbformat.v4.new_markdown_cell(_folded(cell.source), id=cell.id)
+        elif "check" in tags(cell):
+            cell.outputs = []  # the praise of the right answer would tell it
+        elif cell.cell_type == "markdown":
+            cell.source = draw_formulas(relink(cell.source, lambda target: _to_page(target, "", "../")))
+    exporter = HTMLExporter(raw_template=_VIEW, template_name="lab")
+    html, _ = exporter.from_notebook_node(node, {"metadata": {"name": stem}})
+    return "\n".join(line.rstrip() for line in html.splitlines()) + "\n"
+
+
+def _folded(source: str) -> str:
+    return f"<details><summary>Solution</summary>\n\n```python\n{source}\n```\n\n</details>"
+
+
+def _to_page(target: str, pages: str, top: str) -> str | None:
+    """Return where a link of the course leads to on the web pages; None: nowhere."""
+    file, mark, anchor = target.partition("#")
+    name = Path(file).name
+    if name.endswith(".ipynb"):
+        return f"{pages}{name.removesuffix('.ipynb')}.html{mark}{anchor}"
+    pages_of = {"README.md": f"{top}index.html", "TEACHING.md": f"{top}teaching.html"}
+    if name in pages_of:
+        return pages_of[name] + (mark + anchor if name == "TEACHING.md" or anchor == "the-course" else "")
+    return None if file.startswith("../") else f"{pages}{target}"
+
+
+def draw_formulas(text: str) -> str:
+    """Return Markdown with its `$formulas$` as pictures; one that cannot be drawn stays as it is."""
+
+    def draw(found: re.Match[str]) -> str:
+        return found.group() if found["code"] else _picture_of(found["formula"].strip()) or found.group()
+
+    return re.sub(
+        r"(?P<code>(?P<fence>`+).*?(?P=fence))|(?P<mark>\$\$?)(?P<formula>[^$]+)(?P=mark)", draw, text, flags=re.S
+    )
+
+
+def _picture_of(formula: str, points: float = 11) -> str | None:
+    # Imported here: only this needs it, and it takes a while.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.mathtext import MathTextParser
+
+    font = FontProperties(size=points)
+    with mpl.rc_context({"mathtext.fontset": "stix"}):
+        try:
+            width, height, depth, *_ = MathTextParser("path").parse(f"${formula}$", dpi=72, prop=font)
+        except ValueError:
+            return None
+        figure = Figure(figsize=(width / 72, height / 72))
+        figure.text(0, depth / height, f"${formula}$", fontproperties=font)
+        file = io.BytesIO()
+        # Without a date, the same formula gives the same bytes.
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    data = base64.b64encode(file.getvalue()).decode()
+    style = f"height: {height / points:.2f}em; vertical-align: {-depth / points:.2f}em; display: inline"
+    alt = formula.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace("|", "&#124;")
+    return f'<img alt="{alt}" style="{style}" src="data:image/svg+xml;base64,{data}">'
+
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1f2933; --soft: #5b6774; --line: #d9dfe5; --paper: #fff; --link: #0b5fa5 }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e9ee; --soft: #a3afba; --line: #3a444e; --paper: #14191e; --link: #7db8ec }
+}
+body { font: 1.05rem/1.55 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto;
+  max-width: 46rem; padding: 2rem 1.2rem 4rem }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 0.6rem }
+h2 { font-size: 1.3rem; margin: 2.4rem 0 0.6rem } h3 { margin: 1.6rem 0 0.3rem; font-size: 1.05rem }
+a { color: var(--link) } .soft { color: var(--soft) }
+article { border-top: 1px solid var(--line); padding: 0.9rem 0 } article h3 { margin: 0 }
+article p { margin: 0.3rem 0 } details { display: inline-block; vertical-align: top } summary { cursor: pointer }
+nav { display: flex; flex-wrap: wrap; gap: 0.2rem 1.4rem }
+code { font-size: 0.92em } pre { overflow-x: auto; border: 1px solid var(--line); border-radius: 4px; padding: 0.7rem }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.6rem; border-bottom: 1px solid var(--line) }
+"""
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+{{ mark|safe }}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>{{ title }}</title>
+<style>{{ style|safe }}</style>
+</head>
+<body>
+{{ body|safe }}
+</body>
+</html>
+"""
+
+_INDEX = """<h1>mldrl-lite: a course about Lightning's Trainer</h1>
+<p>{{ cards|length }} notebooks, each with exercises and checks that give a nudge. What to install, and how to
+start, is in the <a href="README.md">README</a>. Nothing here needs the network.</p>
+{%- if guide %}
+<p>For teachers: the <a href="teaching.html">teacher's guide</a>.</p>
+{%- endif %}
+<h2 id="the-course">The course</h2>
+{% for card in cards %}
+<article id="{{ card.stem }}">
+<h3>{{ card.title }}</h3>
+<p>{{ card.sentence|safe }}</p>
+<p class="soft">{{ card.minutes }} minutes, {{ card.exercises }} exercises</p>
+<nav>
+<a href="notebooks/{{ card.stem }}.ipynb">Notebook</a>
+<a href="html/{{ card.stem }}.html">Read it on the web</a>
+<details><summary>Solutions</summary>
+<a href="solutions/{{ card.stem }}.ipynb">the notebook as it was run, with every solution</a></details>
+</nav>
+</article>
+{% endfor %}
+"""
+
+_README = """# mldrl-lite: the workshop
+
+Notebooks about what PyTorch Lightning's `Trainer` really does. You need Python {{ python }} or newer.
+
+## Two commands
+
+In this folder, best in a [virtual environment](https://docs.python.org/3/library/venv.html):
+
+```
+python -m pip install --constraint constraints.txt ./package
+jupyter lab --ServerApp.root_dir=. notebooks/00_quickstart.ipynb
+```
+
+- `notebooks/` is yours to work in: run the cells, fill in the exercises, run the checks.
+- `solutions/` holds the same notebooks with every solution, as they were run. Try first.
+- `index.html`, opened in a browser, lists all notebooks and shows them as web pages.
+- `package/` is the small package that the notebooks import.
+
+Once installed, nothing needs the network, unless you ask for data that has to be downloaded.
+
+## The course
+
+| notebook | minutes |
+|---|---|
+{% for card in cards -%}
+| [{{ card.title }}](notebooks/{{ card.stem }}.ipynb) | {{ card.minutes }} |
+{% endfor %}"""
+
+
+def _render(template: str, **values: object) -> str:
+    return Environment(autoescape=True, keep_trailing_newline=True).from_string(template).render(**values)
+
+
+def _page(title: str, body: str) -> str:
+    return _render(_PAGE, mark=_MARK, title=title, style=_STYLE, body=body)
+
+
+def _write_pages(root: Path, out: Path, cards: list[Card], guide: str) -> None:
+    project = (root / "pyproject.toml").read_text(encoding="utf-8")
+    python = re.search(r'requires-python = ">=([\d.]+)"', project).group(1)
+    _write(out / "README.md", _render(_README, python=python, cards=cards))
+    _write(out / "index.html", _page("mldrl-lite: the workshop", _render(_INDEX, cards=cards, guide=guide)))
+    if guide:
+        text = relink(guide, lambda target: _to_page(target, "html/", ""))
+        html = re.sub(r'<a class="anchor-link".*?</a>', "", markdown2html(text))
+        html = re.sub(r'(?<=<h\d id=")[^"]+', _as_anchor, html)
+        _write(out / "teaching.html", _page("mldrl-lite: teacher's guide", html))
+
+
+def _as_anchor(heading: re.Match[str]) -> str:
+    """Name a heading as links in a Markdown file do: in small letters, without marks."""
+    return re.sub(r"[^\w-]", "", unquote(heading.group())).lower()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The package and the zip
+
+
+def copy_package(root: Path, out: Path) -> None:
+    """Copy what pip needs to install the package into `out/package`, and the versions into `out/constraints.txt`."""
+    unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", "*.orig", "*.rej", ".*")
+    shutil.copytree(root / "mldrl_lite", out / "package" / "mldrl_lite", ignore=unwanted, copy_function=shutil.copyfile)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copyfile(root / name, out / "package" / name)
+    shutil.copyfile(root / "constraints.txt", out / "constraints.txt")
+
+
+def _zip(out: Path) -> None:
+    files = sorted(path for path in out.rglob("*") if path.is_file())
+    with zipfile.ZipFile(out / ZIP, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            name = f"{Path(ZIP).stem}/{path.relative_to(out).as_posix()}"
+            # A fixed date and fixed rights, so that the same files give the same bytes.
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o100644 << 16
+            entry.create_system = 3
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the workshop, and say where it is; the exit status is 0, or 2 for input that cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m mldrl_lite.teach.workshop", description=__doc__)
+    parser.add_argument("--root", type=Path, default=Path(), help="the folder of the course")
+    parser.add_argument("-o", "--out", type=Path, default=Path("build/workshop"), help="folder that is made anew")
+    parser.add_argument("--profile", default="full", help="full, or small: short runs in the student copies")
+    options = parser.parse_args(arguments)
+    try:
+        cards = make_workshop(options.root, options.out, options.profile)
+    except InputError as error:
+        print(f"mldrl-lite: {error}", file=sys.stderr)
+        return 2
+    minutes = sum(card.minutes for card in cards)
+    print(f"{len(cards)} notebooks, {minutes} minutes: open {options.out / 'index.html'}, hand out {options.out / ZIP}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

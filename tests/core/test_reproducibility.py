@@ -1,0 +1,333 @@
+"""Fingerprints, the ledger, and runs that end at the same bits: in two processes, and after SIGKILL in mid-epoch."""
+
+import ast
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from torch import nn
+
+from mldrl_lite.messages import InputError
+from mldrl_lite.reproducibility import (
+    EpochOrder,
+    ResumableRandomness,
+    check_ledger,
+    data_fingerprint,
+    fingerprint,
+    read_ledger,
+    write_ledger,
+)
+from mldrl_lite.sources import simulated
+
+ROOT = Path(__file__).parents[2]
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Fingerprints
+
+
+def weights(**changes):
+    return {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(1.0)} | changes
+
+
+def test_fingerprint_is_stable_across_versions():
+    # Computed once: ledgers of old runs are compared with new ones.
+    assert fingerprint(weights()) == "8b55c3c7a2c4eec1500122509134823fdf34aa0854744d3db65083c13c64df1d"
+
+
+def test_equal_weights_have_equal_fingerprints():
+    same = dict(reversed(weights().items()))
+    same["a"] = same["a"].T.contiguous().T.requires_grad_()
+    assert not same["a"].is_contiguous()
+    assert fingerprint(same) == fingerprint(weights())
+    layer = nn.Linear(2, 2)
+    assert fingerprint(layer) == fingerprint(layer.state_dict())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"c": torch.zeros(0)},
+        {"a": torch.arange(6.0).reshape(3, 2)},
+        {"a": torch.arange(6.0).reshape(2, 3).double()},
+        {"a": torch.arange(6).reshape(2, 3)},
+        {"b": torch.tensor([1.0])},
+        {"b": torch.nextafter(torch.tensor(1.0), torch.tensor(2.0))},
+        {"b": torch.tensor(-1.0)},
+    ],
+)
+def test_each_change_gives_another_fingerprint(changed):
+    assert fingerprint(weights(**changed)) != fingerprint(weights())
+
+
+def test_zero_and_minus_zero_are_other_bits():
+    assert fingerprint({"a": torch.tensor(0.0)}) != fingerprint({"a": torch.tensor(-0.0)})
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.bool, torch.int64, torch.complex64])
+def test_every_dtype_has_a_fingerprint(dtype):
+    tensor = torch.tensor([0, 1, 1]).to(dtype)
+    assert fingerprint({"a": tensor}) == fingerprint({"a": tensor.clone()})
+    assert fingerprint({"a": tensor}) != fingerprint({"a": tensor.flip(0)})
+
+
+def test_conjugate_views_count_by_their_values():
+    tensor = torch.tensor([1 + 2j])
+    assert fingerprint({"a": tensor.conj()}) == fingerprint({"a": tensor.conj().resolve_conj()})
+    assert fingerprint({"a": tensor.conj()}) != fingerprint({"a": tensor})
+
+
+@pytest.mark.parametrize("wrong", [3, "a", [torch.ones(1)], {"a": 1.0}, {"a": torch.eye(2).to_sparse()}])
+def test_fingerprint_refuses_what_has_no_bits(wrong):
+    with pytest.raises(InputError, match="No fingerprint of"):
+        fingerprint(wrong)
+
+
+def test_data_fingerprint_follows_the_data():
+    assert data_fingerprint(simulated(40, 10)) == data_fingerprint(simulated(40, 10))
+    assert data_fingerprint(simulated(40, 10)) != data_fingerprint(simulated(40, 10, seed=1))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Order and random states
+
+
+def test_epoch_order_depends_on_seed_and_epoch_alone():
+    order = EpochOrder(50, seed=3)
+    epochs = [list(order) for _ in range(3)]
+    assert all(sorted(epoch) == list(range(50)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+    assert list(EpochOrder(50, seed=3, epoch=2)) == epochs[2]
+    order.set_epoch(1)
+    assert list(order) == epochs[1]
+    assert list(EpochOrder(50, seed=4)) != epochs[0]
+    assert len(order) == 50
+
+
+def test_random_states_survive_a_checkpoint(tmp_path):
+    torch.save(ResumableRandomness().state_dict(), tmp_path / "states.pt")
+    draws = random.gauss(), np.random.normal(), torch.rand(3).tolist()
+    ResumableRandomness().load_state_dict(torch.load(tmp_path / "states.pt"))
+    assert (random.gauss(), np.random.normal(), torch.rand(3).tolist()) == draws
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The ledger
+
+
+@pytest.fixture
+def run():
+    torch.manual_seed(0)
+    return {
+        "model": nn.Linear(2, 2),
+        "samples": simulated(40, 10),
+        "seeds": {"run": 0, "split": 0},
+        "parameters": {"lr": 1e-3, "cv": None, "widths": (1, 2)},
+    }
+
+
+def test_a_ledger_holds_what_it_takes(tmp_path, run):
+    path = write_ledger(tmp_path / "new" / "folder", **run)
+    ledger = json.loads(path.read_text())
+    assert ledger["fingerprint"] == fingerprint(run["model"])
+    assert ledger["data"] == data_fingerprint(run["samples"])
+    assert ledger["seeds"] == {"run": 0, "split": 0}
+    assert ledger["parameters"] == {"lr": 1e-3, "cv": None, "widths": [1, 2]}
+    assert {"python", "torch", "pytorch-lightning", "numpy"} <= set(ledger["versions"])
+    assert ledger == read_ledger(path.parent)
+    assert check_ledger(path.parent, **run) == []
+
+
+def test_check_names_each_difference(tmp_path, run):
+    write_ledger(tmp_path, **run)
+    changed = run | {"seeds": {"run": 1, "split": 0}, "parameters": {"lr": 1e-2, "cv": None, "widths": [1, 2]}}
+    assert check_ledger(tmp_path, **changed) == [
+        "parameters.lr: 0.001 in the ledger, 0.01 now",
+        "seeds.run: 0 in the ledger, 1 now",
+    ]
+    fewer = run | {"parameters": {"lr": 1e-3, "widths": [1, 2]}}
+    assert check_ledger(tmp_path, **fewer) == ["parameters.cv: null in the ledger, absent now"]
+    with torch.no_grad():
+        run["model"].bias[0] = torch.nextafter(run["model"].bias[0], torch.tensor(9.0))
+    assert [line.split(":")[0] for line in check_ledger(tmp_path, **run)] == ["fingerprint"]
+
+
+def test_a_ledger_is_replaced_in_one_step(tmp_path, run):
+    path = write_ledger(tmp_path, **run)
+    before = path.read_text()
+    with pytest.raises(InputError, match="cannot hold this"):
+        write_ledger(tmp_path, **run | {"parameters": {"model": run["model"]}})
+    assert path.read_text() == before
+    write_ledger(tmp_path, **run | {"seeds": {"run": 5}})
+    assert read_ledger(tmp_path)["seeds"] == {"run": 5}
+    assert [file.name for file in tmp_path.iterdir()] == ["ledger.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "\x00"])
+def test_what_is_no_ledger_is_refused(tmp_path, text):
+    with pytest.raises(InputError, match="No ledger"):
+        read_ledger(tmp_path)
+    (tmp_path / "ledger.json").write_text(text)
+    with pytest.raises(InputError, match="ledger"):
+        read_ledger(tmp_path)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Two processes, SIGKILL
+
+EPOCHS, FATAL = 4, 2
+
+ARRANGEMENT = """
+import os, signal
+from pytorch_lightning import Callback
+from pytorch_lightning.callbacks import ModelCheckpoint
+from mldrl_lite.reproducibility import ResumableRandomness
+
+class Die(Callback):
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if trainer.current_epoch == fatal and batch_idx == trainer.num_training_batches // 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+def arrangement():
+    return [ResumableRandomness(), Die(), ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1)]
+"""
+
+TRAINING = """
+import torch
+from pytorch_lightning import Trainer, seed_everything
+from torch.utils.data import DataLoader
+from mldrl_lite.datamodule import TCPDataModule, already_batched
+from mldrl_lite.model import MMDynamic
+from mldrl_lite.reproducibility import fingerprint
+
+class PlainLoaders(TCPDataModule):
+    def train_dataloader(self):
+        return DataLoader(self.parts["train"], 32, shuffle=True, collate_fn=already_batched)
+    def val_dataloader(self):
+        return DataLoader(self.parts["val"], 32, collate_fn=already_batched)
+
+seed_everything(7)
+data = (PlainLoaders if plain else TCPDataModule)("SIMULATED", num_workers=workers)
+model = MMDynamic(data.in_dim, 2, True, {"lr": 1e-3, "reg": 1e-5, "hidden_dim": 8})
+trainer = Trainer(max_epochs=epochs, accelerator="cpu", logger=False, callbacks=arrangement(),
+                  enable_progress_bar=False, enable_model_summary=False)
+trainer.fit(model, data, ckpt_path=ckpt_path)
+print("FINGERPRINT", fingerprint(model))
+"""
+
+
+def environment():
+    return os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def train(folder, fatal=-1, ckpt_path=None, workers=0, plain=False):
+    """Train in a process of its own; return the fingerprint, or None when the process was killed."""
+    values = {"folder": str(folder), "fatal": fatal, "workers": workers, "plain": plain, "epochs": EPOCHS}
+    values["ckpt_path"] = ckpt_path and str(ckpt_path)
+    head = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+    command = [sys.executable, "-W", "ignore", "-c", head + ARRANGEMENT + TRAINING]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), start_new_session=True
+    )
+    try:
+        output, errors = process.communicate(timeout=300)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the loader workers of a killed process
+    if process.returncode == -signal.SIGKILL:
+        return None
+    assert process.returncode == 0, errors
+    return output.split("FINGERPRINT ")[1].strip()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    return {plain: train(tmp_path_factory.mktemp("undisturbed"), plain=plain) for plain in (False, True)}
+
+
+def test_a_second_process_ends_at_the_same_bits(undisturbed, tmp_path):
+    assert train(tmp_path) == undisturbed[False]
+
+
+@pytest.mark.parametrize(("workers", "plain"), [(0, False), (2, False), (0, True)])
+def test_killed_and_resumed_ends_at_the_same_bits(undisturbed, tmp_path, workers, plain):
+    assert train(tmp_path, fatal=FATAL, workers=workers, plain=plain) is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"epoch={epoch}.ckpt" for epoch in range(FATAL)]
+    last = tmp_path / f"epoch={FATAL - 1}.ckpt"
+    torch.load(last)  # the random states pass the default weights_only=True
+    assert train(tmp_path, ckpt_path=last, workers=workers, plain=plain) == undisturbed[plain]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Notebook 00
+
+PATCH = """
+import pytorch_lightning
+
+class Arranged(pytorch_lightning.Trainer):
+    def __init__(self, *args, callbacks=(), **kwargs):
+        super().__init__(*args, callbacks=[*callbacks, *arrangement()], **kwargs)
+    def fit(self, *args, **kwargs):
+        super().fit(*args, ckpt_path=ckpt_path, **kwargs)
+
+pytorch_lightning.Trainer = Arranged
+"""
+
+
+def quickstart(tmp_path, folder, fatal=-1, ckpt_path=None):
+    """Run notebook 00 up to its first fit in a fresh kernel; return the fingerprint, or None when the kernel died."""
+    notebook = nbformat.read(ROOT / "notebooks" / "00_quickstart.ipynb", as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    fit = next(i for i, cell in enumerate(cells) if "trainer.fit(model" in cell.source)
+    head = f"folder, fatal, ckpt_path = {str(folder)!r}, {fatal}, {ckpt_path and str(ckpt_path)!r}\n"
+    ours = [head + ARRANGEMENT + PATCH, f"max_epochs = {EPOCHS}"]
+    tail = "from mldrl_lite.reproducibility import fingerprint\nprint('FINGERPRINT', fingerprint(model))"
+    sources = [ours[0], cells[0].source, ours[1], *(cell.source for cell in cells[1 : fit + 1]), tail]
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    try:
+        client.execute(env=environment())
+    except DeadKernelError:
+        return None
+    return notebook.cells[-1].outputs[0].text.split()[1]
+
+
+def test_notebook_00_ends_at_the_same_bits(tmp_path):
+    wanted = quickstart(tmp_path, tmp_path / "first")
+    assert quickstart(tmp_path, tmp_path / "second") == wanted
+    killed = tmp_path / "killed"
+    assert quickstart(tmp_path, killed, fatal=FATAL) is None
+    assert sorted(path.name for path in killed.iterdir()) == [f"epoch={epoch}.ckpt" for epoch in range(FATAL)]
+    assert quickstart(tmp_path, killed, ckpt_path=killed / f"epoch={FATAL - 1}.ckpt") == wanted
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is trusted
+
+
+def code_of_the_project():
+    for path in sorted((ROOT / "mldrl_lite").glob("*.py")):
+        yield path.name, path.read_text(encoding="utf-8")
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code" and not cell.source.startswith("%%"):
+                lines = (line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!")))
+                yield f"{path.name} {cell.id}", "\n".join(lines)
+
+
+def test_nothing_is_loaded_without_weights_only():
+    for place, source in code_of_the_project():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.keyword) and node.arg == "weights_only":
+                assert isinstance(node.value, ast.Constant), place
+                assert node.value.value in (True, None), f"{place}, line {node.value.lineno}"

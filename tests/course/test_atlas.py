@@ -1,0 +1,189 @@
+"""Notebook A1 shows every argument of the installed Trainer, finds each by symptom, and does it in little time."""
+
+import ast
+import copy
+import inspect
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import ROOT
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from pytorch_lightning import Trainer
+
+from mldrl_lite.kernels.kernelspec import default_kernel
+
+ATLAS = ROOT / "notebooks" / "A1_trainer_argument_atlas.ipynb"
+ARGUMENTS = [name for name in inspect.signature(Trainer.__init__).parameters if name != "self"]
+
+
+@pytest.fixture
+def atlas() -> NotebookNode:
+    return nbformat.read(ATLAS, as_version=4)
+
+
+def prose(node: NotebookNode) -> str:
+    return "\n".join(cell.source for cell in node.cells if cell.cell_type == "markdown")
+
+
+def tagged(node: NotebookNode, name: str) -> list[NotebookNode]:
+    return [cell for cell in node.cells if f"argument-{name}" in cell.metadata.get("tags", [])]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Every argument has an experiment
+
+
+def makers(node: NotebookNode) -> set[str]:
+    """`Trainer`, and the functions of the notebook that hand their keywords on to it, at once or through another."""
+    trees = [ast.parse(cell.source) for cell in node.cells if cell.cell_type == "code"]
+    functions = [part for tree in trees for part in tree.body if isinstance(part, ast.FunctionDef) and part.args.kwarg]
+    known = {"Trainer"}
+    for _ in functions:
+        known |= {function.name for function in functions if any(hands_on(function, known))}
+    return known
+
+
+def hands_on(function: ast.FunctionDef, known: set[str]) -> Iterator[bool]:
+    keywords = function.args.kwarg.arg
+    for call in calls_of(function, known):
+        spread = [part.value for part in call.keywords if part.arg is None]
+        yield any(isinstance(part, ast.Name) and part.id == keywords for value in spread for part in ast.walk(value))
+
+
+def calls_of(tree: ast.AST, names: set[str]) -> list[ast.Call]:
+    calls = [part for part in ast.walk(tree) if isinstance(part, ast.Call) and isinstance(part.func, ast.Name)]
+    return [call for call in calls if call.func.id in names]
+
+
+def not_shown(node: NotebookNode, arguments: list[str]) -> list[str]:
+    """Say, for each argument without an experiment, what is missing."""
+    known = makers(node)
+    return [f"{name}: {fault}" for name in arguments if (fault := what_is_missing(node, name, known))]
+
+
+def what_is_missing(node: NotebookNode, name: str, known: set[str]) -> str:
+    cells = tagged(node, name)
+    if not cells:
+        return f"no cell tagged argument-{name}"
+    if not re.search(rf"^### {name}$", prose(node), re.M):
+        return "no section"
+    trees = [ast.parse(cell.source) for cell in cells]
+    for tree in trees:
+        used = any(part.arg == name for call in calls_of(tree, known) for part in call.keywords)
+        if used and any(isinstance(part, ast.Assert) for part in ast.walk(tree)):
+            return ""
+    return f"no cell tagged argument-{name} both asserts something and calls Trainer({name}=...)"
+
+
+def test_every_argument_of_the_installed_trainer_is_shown(atlas: NotebookNode):
+    assert makers(atlas) == {"Trainer", "new_trainer", "tiny_fit", "refused"}
+    assert not not_shown(atlas, ARGUMENTS)
+
+
+def test_no_experiment_is_for_an_argument_that_is_gone(atlas: NotebookNode):
+    tags = [tag for cell in atlas.cells for tag in cell.metadata.get("tags", []) if tag.startswith("argument-")]
+    assert sorted(tags) == sorted(f"argument-{name}" for name in ARGUMENTS)
+
+
+@pytest.mark.parametrize("name", ["max_epochs", "barebones", "limit_val_batches"])
+def test_an_argument_without_its_section_is_named(atlas: NotebookNode, name: str):
+    without = copy.deepcopy(atlas)
+    without.cells = [cell for cell in without.cells if cell not in tagged(atlas, name)]
+    assert not_shown(without, ARGUMENTS) == [f"{name}: no cell tagged argument-{name}"]
+
+
+def test_an_argument_that_a_new_version_brings_is_named(atlas: NotebookNode):
+    assert not_shown(atlas, [*ARGUMENTS, "brand_new"]) == ["brand_new: no cell tagged argument-brand_new"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "run = tiny_fit(max_epochs=2)",
+        "assert True\nprint('max_epochs')",
+        "assert dict(max_epochs=2)",
+        "tiny_fit(max_steps=2)\nassert True",
+    ],
+)
+def test_a_cell_that_asserts_nothing_or_does_not_use_the_argument_does_not_count(atlas: NotebookNode, source: str):
+    [cell] = tagged(atlas, "max_epochs")
+    cell.source = source
+    [fault] = not_shown(atlas, ARGUMENTS)
+    assert fault.startswith("max_epochs: ")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Every argument can be found
+
+
+def symptoms(node: NotebookNode) -> list[tuple[str, str, str]]:
+    """The lines of the index: what one sees, the anchor of a section, the address of a thread."""
+    section = prose(node).split("## Find by symptom")[1].split("\n## ")[0]
+    return re.findall(r"^\| (.+?) \| \[\w+\]\(#(\w+)\) \| \[[^]]+\]\((\S+)\) \|$", section, re.M)
+
+
+def test_the_index_leads_from_thirty_symptoms_to_sections_and_threads(atlas: NotebookNode):
+    rows = symptoms(atlas)
+    lines = prose(atlas).split("## Find by symptom")[1].split("\n## ")[0].count("\n| ") - 1
+    assert len(rows) == lines >= 30
+    assert len({symptom for symptom, _, _ in rows}) == len(rows)
+    assert {anchor for _, anchor, _ in rows} == set(ARGUMENTS)
+    for _, anchor, thread in rows:
+        assert re.search(rf"^### {anchor}$", prose(atlas), re.M), anchor
+        assert re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+/issues/\d+", thread), thread
+
+
+def test_the_name_of_a_thread_is_that_of_its_address(atlas: NotebookNode):
+    index = prose(atlas).split("## Find by symptom")[1].split("\n## ")[0]
+    links = re.findall(r"\[([^]]*#\d+)\]\(https://github\.com/(\S+?)/issues/(\d+)\)", index)
+    for text, repository, number in links:
+        assert text.endswith(f"#{number}")
+        assert (repository == "Lightning-AI/pytorch-lightning") == text.startswith("#")
+
+
+def test_the_table_lists_every_argument_and_its_links_work(atlas: NotebookNode):
+    data = [output.get("data", {}) for cell in atlas.cells for output in cell.get("outputs", [])]
+    [table] = [part["text/markdown"] for part in data if "text/markdown" in part]
+    assert re.findall(r"^\| \[(\w+)\]\(#\1\) \|", table, re.M) == ARGUMENTS
+    defaults = inspect.signature(Trainer.__init__).parameters
+    for name in ARGUMENTS:
+        assert re.search(rf"^\| \[{name}\].* \| `{re.escape(repr(defaults[name].default))}` \| ", table, re.M), name
+    anchors = {heading.replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", prose(atlas), re.M)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", table)) <= anchors
+
+
+def test_every_group_says_where_to_read_more(atlas: NotebookNode):
+    groups = re.split(r"^## ", prose(atlas), flags=re.M)
+    groups = [group for group in groups if re.search(r"^### (" + "|".join(ARGUMENTS) + ")$", group, re.M)]
+    assert len(groups) == 8
+    for group in groups:
+        assert re.search(r"Read more: .*\(https://lightning\.ai/docs/", group), group[:40]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The experiments are quick
+
+
+def test_each_experiment_takes_under_5_s_and_all_under_90(atlas: NotebookNode, tmp_path: Path):
+    """The only execution in this file: it times every cell."""
+    place = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(atlas, timeout=60, record_timing=True, kernel_name=default_kernel(), resources=place).execute()
+    took = {name: sum(seconds(cell) for cell in tagged(atlas, name)) for name in ARGUMENTS}
+    assert {name: time for name, time in took.items() if time >= 5} == {}
+    assert sum(seconds(cell) for cell in atlas.cells if cell.cell_type == "code") < 90
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def seconds(cell: NotebookNode) -> float:
+    times = cell.metadata.execution
+    start, end = (parse_time(times[f"iopub.{moment}"]) for moment in ("status.busy", "status.idle"))
+    return (end - start).total_seconds()
+
+
+def parse_time(moment: str) -> datetime:
+    return datetime.fromisoformat(moment)

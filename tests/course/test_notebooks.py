@@ -1,0 +1,289 @@
+"""The contract of a notebook, checked on every notebook of the course without running it."""
+
+import ast
+import re
+import symtable
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import nbformat
+import pytest
+from conftest import NOTEBOOKS, ROOT
+from links import broken_links
+from nbformat import NotebookNode
+from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
+
+from mldrl_lite.callbacks import HookRecorder, hook_names
+from mldrl_lite.notebook import RESULT_TYPE
+from mldrl_lite.runs import declared_parameters
+from mldrl_lite.runs.storing import WIDGET
+from mldrl_lite.trainer.arguments import REMOVED
+
+BASES = {"Callback": Callback, "LightningModule": LightningModule, "LightningDataModule": LightningDataModule}
+TRAINER_ARGUMENTS = set(Trainer.__init__.__wrapped__.__code__.co_varnames)
+
+
+def read(path: Path) -> NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(node: NotebookNode, without: str = "") -> list[NotebookNode]:
+    return [cell for cell in node.cells if cell.cell_type == "code" and without not in tags(cell)]
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def tree(cell: NotebookNode) -> ast.Module:
+    lines = ["pass" if line.lstrip().startswith(("%", "!")) else line for line in cell.source.splitlines()]
+    return ast.parse("\n".join(lines))
+
+
+def prose(node: NotebookNode) -> list[str]:
+    return [cell.source for cell in node.cells if cell.cell_type == "markdown"]
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def node(notebook: Path) -> NotebookNode:
+    return read(notebook)
+
+
+def test_there_are_notebooks():
+    assert [path.stem for path in NOTEBOOKS][:4] == ["00_quickstart", "01_datamodule", "02_model", "03_callbacks"]
+
+
+def test_opening(notebook: Path, node: NotebookNode):
+    opening = node.cells[0].source
+    number = notebook.stem.split("_")[0]
+    assert re.match(rf"# {number} · [A-Z]", opening)
+    promises = re.findall(r"^- \*\*[a-z ]+\*\*", opening, re.M)
+    assert 3 <= len(promises) <= 5
+    for part in (r"\*\*You will be able to\*\*", r"\*\*You need\*\*", r"\*\*Time\*\* \d+ minutes", r"Next: \["):
+        assert re.search(part, opening), part
+    assert number == "00" or "Previous: [" in opening
+
+
+def test_recap_comes_last_and_links_to_sections(node: NotebookNode):
+    recap = node.cells[-1].source
+    assert recap.startswith("## Recap")
+    promises = re.findall(r"^- \*\*", node.cells[0].source, re.M)
+    assert len(re.findall(r"^- \[[^]]+\]\(#", recap, re.M)) >= len(promises)
+    assert re.search(r"\*Next\*: .*\[", recap)
+
+
+def test_parameters_are_plain_commented_checked_and_used(node: NotebookNode):
+    marked = [cell for cell in code_cells(node) if "parameters" in tags(cell)]
+    assert len(marked) == 1
+    assert node.cells.index(marked[0]) == 1
+    assignments = tree(marked[0]).body
+    assert 1 <= len(assignments) <= 8
+    for statement, line in zip(assignments, marked[0].source.splitlines(), strict=True):
+        assert isinstance(statement, ast.Assign)
+        assert isinstance(ast.literal_eval(statement.value), str | int | float | bool | None)
+        assert "  # " in line
+    names = [statement.targets[0].id for statement in assignments]
+    checked = re.findall(r'require\("(\w+)", (\w+)', node.cells[2].source)
+    assert checked == [(name, name) for name in names]
+    rest = [name.id for cell in code_cells(node)[2:] for name in ast.walk(tree(cell)) if isinstance(name, ast.Name)]
+    assert set(names) <= set(rest)
+
+
+def test_cells_are_small(node: NotebookNode):
+    assert max(len(cell.source.splitlines()) for cell in code_cells(node)) <= 25
+    lengths = [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in code_cells(node)]
+    assert median(lengths) <= 6
+    for text in prose(node)[1:]:
+        words = re.sub(r"\|.*\||\$[^$]*\$", "", text).split()
+        assert len(words) <= 120, text[:80]
+
+
+def test_headings_go_down_one_level_at_a_time(node: NotebookNode):
+    levels = [len(marks) for text in prose(node) for marks in re.findall(r"^(#+) ", text, re.M)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_exercises_come_as_exercise_solution_check(node: NotebookNode):
+    order = [tag for cell in code_cells(node) for tag in tags(cell) if tag in ("exercise", "solution", "check")]
+    assert len(order) >= 6
+    assert order == ["exercise", "solution", "check"] * (len(order) // 3)
+    for cell in code_cells(node):
+        if "exercise" in tags(cell):
+            [starter] = tree(cell).body
+            assert starter.value.value is ...
+        if "solution" in tags(cell):
+            assert cell.metadata["jupyter"]["source_hidden"]
+            assert re.match(r"if \w+ is \.\.\.:", cell.source)
+        if "check" in tags(cell):
+            assert "check_" in cell.source
+
+
+def test_a_self_test_comes_before_the_recap(notebook: Path, node: NotebookNode):
+    heading, questions = node.cells[-3:-1]
+    assert heading.source.startswith("## Test yourself")
+    assert f'self_test("{notebook.stem.split("_")[0]}")' in questions.source
+
+
+def test_links_lead_somewhere(notebook: Path, node: NotebookNode):
+    assert not list(broken_links(notebook, "\n".join(prose(node))))
+
+
+def test_links_of_the_readme_lead_somewhere():
+    readme = ROOT / "README.md"
+    assert not list(broken_links(readme, readme.read_text(encoding="utf-8")))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Code
+
+
+def hooks_of(base: type) -> set[str]:
+    names = set(hook_names(Callback)) if base is Callback else set(dir(base))
+    return names | {"__init__", "state_dict", "load_state_dict", "state_key"}
+
+
+def dead_hooks(module: ast.Module) -> Iterator[str]:
+    for cls in (part for part in ast.walk(module) if isinstance(part, ast.ClassDef)):
+        bases = [BASES[base.id] for base in cls.bases if isinstance(base, ast.Name) and base.id in BASES]
+        for base in bases:
+            known = hooks_of(base)
+            for method in (part for part in cls.body if isinstance(part, ast.FunctionDef)):
+                looks_like_a_hook = re.match(
+                    r"on_|setup|teardown|prepare|\w+_(step|dataloader|end|start)$", method.name
+                )
+                if looks_like_a_hook and method.name not in known:
+                    yield f"{cls.name}.{method.name}"
+
+
+def test_the_finder_of_dead_hooks_finds_one():
+    methods = "".join(f"    def {name}(self): ...\n" for name in ("on_train_ends", "on_epoch_end", "on_fit_end"))
+    source = f"class A(Callback):\n{methods}"
+    assert list(dead_hooks(ast.parse(source))) == ["A.on_train_ends", "A.on_epoch_end"]
+
+
+def test_every_hook_that_is_defined_exists(node: NotebookNode):
+    assert not [name for cell in code_cells(node, without="dead-hook") for name in dead_hooks(tree(cell))]
+
+
+def test_every_hook_of_the_package_exists():
+    assert not [name for path in (ROOT / "mldrl_lite").glob("*.py") for name in dead_hooks(ast.parse(path.read_text()))]
+    assert set(hook_names(Callback)) <= set(vars(HookRecorder))
+
+
+def variables(cells: list[NotebookNode]) -> set[str]:
+    stored = (
+        name
+        for cell in cells
+        for statement in tree(cell).body
+        if not isinstance(statement, ast.ClassDef | ast.FunctionDef)
+        for name in ast.walk(statement)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    )
+    return {name.id for name in stored}
+
+
+def globals_in_classes(table: symtable.SymbolTable, inside: bool = False) -> Iterator[str]:
+    inside = inside or table.get_type() in (
+        "class",
+        symtable.SymbolTableType.CLASS if hasattr(symtable, "SymbolTableType") else "class",
+    )
+    if inside:
+        yield from (symbol.get_name() for symbol in table.get_symbols() if symbol.is_global())
+    for child in table.get_children():
+        yield from globals_in_classes(child, inside)
+
+
+def test_classes_use_no_globals_of_the_notebook(node: NotebookNode):
+    names = variables(code_cells(node))
+    for cell in code_cells(node):
+        used = set(globals_in_classes(symtable.symtable(ast.unparse(tree(cell)), "cell", "exec")))
+        assert not used & names, cell.source
+
+
+def test_nothing_is_defined_twice():
+    sources = {path: [ast.parse(path.read_text())] for path in (ROOT / "mldrl_lite").rglob("*.py")}
+    sources |= {path: [tree(cell) for cell in code_cells(read(path))] for path in NOTEBOOKS}
+    definitions = Counter(
+        part.name
+        for modules in sources.values()
+        for module in modules
+        for part in module.body
+        if isinstance(part, ast.ClassDef | ast.FunctionDef)
+        and not part.name.startswith("_")
+        and part.name not in ("main", "add_commands")  # where a command starts
+    )
+    assert not [name for name, count in definitions.items() if count > 1]
+
+
+def named_arguments(text: str) -> set[str]:
+    """The arguments of every `Trainer(…)` between backquotes."""
+    names: set[str] = set()
+    for span in re.findall(r"`([^`]*Trainer\([^`]*)`", text):
+        try:
+            calls = [part for part in ast.walk(ast.parse(span.replace("…", "..."))) if isinstance(part, ast.Call)]
+        except SyntaxError:
+            names |= set(re.findall(r"(\w+)=", span))
+        else:
+            trainers = [call for call in calls if ast.unparse(call.func).endswith("Trainer")]
+            names |= {keyword.arg for call in trainers for keyword in call.keywords}
+    return names
+
+
+def test_every_trainer_argument_in_prose_exists(node: NotebookNode):
+    assert named_arguments("a `Trainer(max_epoch=1, logger=CSVLogger(name=2))`") == {"max_epoch", "logger"}
+    named = {name for text in prose(node) for name in named_arguments(text)}
+    assert named <= TRAINER_ARGUMENTS | set(REMOVED)  # the appendix on 1.x names what is gone
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is stored
+
+
+def outputs(node: NotebookNode) -> list[NotebookNode]:
+    return [output for cell in code_cells(node) for output in cell.outputs]
+
+
+def test_stored_as_one_run_in_order(notebook: Path, node: NotebookNode):
+    counts = [cell.execution_count for cell in code_cells(node)]
+    assert counts == list(range(1, len(counts) + 1))
+    assert notebook.stat().st_size < 300_000
+    assert len({cell.id for cell in node.cells}) == len(node.cells)
+    assert set(node.metadata) == {"kernelspec", "language_info"}
+
+
+def test_stored_outputs_are_tidy(node: NotebookNode):
+    for output in outputs(node):
+        assert output.output_type != "error"
+        assert output.get("name") != "stderr", output.text
+        assert WIDGET not in output.get("data", {})
+    text = "\n".join(
+        str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", "")) for output in outputs(node)
+    )
+    assert not re.search(r"(/work|/home|/root|/tmp|/usr|site-packages|[A-Z]:\\)|0x[0-9a-f]{6}", text)
+    assert not re.search(r"it/s\]|\d\d:\d\d[:<]", text)
+
+
+def test_a_figure_and_one_result(node: NotebookNode):
+    kinds = [kind for output in outputs(node) for kind in output.get("data", {})]
+    assert "image/png" in kinds
+    assert kinds.count(RESULT_TYPE) == 1
+
+
+def test_something_is_compared_by_nbval(node: NotebookNode):
+    assert sum("nbval-check-output" in tags(cell) for cell in code_cells(node)) >= 3
+
+
+def test_papermill_sees_every_parameter(notebook: Path, node: NotebookNode):
+    # papermill passes over a line with a second "=", and only logs that it does.
+    names = [statement.targets[0].id for statement in tree(node.cells[1]).body]
+    assert declared_parameters(notebook) == names

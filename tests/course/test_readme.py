@@ -1,0 +1,157 @@
+"""What the README states is so."""
+
+import filecmp
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from conftest import NOTEBOOKS, ROOT
+
+from mldrl_lite import sources
+from mldrl_lite.__main__ import main
+from mldrl_lite.kernels import kernelspec
+from mldrl_lite.runs import declared_parameters, pictures, record, sweeps
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = "\n".join(re.findall(r"^```\n(.*?)^```", README, re.M | re.S))
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_two_commands_come_first_and_exist():
+    assert re.findall(r"^make (\w+)$", BLOCKS, re.M)[:2] == ["run", "test"]
+
+
+@pytest.mark.parametrize(
+    "target", sorted(set(re.findall(r"make (\w+)", BLOCKS + "".join(re.findall(r"`[^`]*`", README)))))
+)
+def test_every_target_that_is_named_exists(target: str):
+    planned = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert planned.returncode == 0, planned.stderr
+
+
+def test_variables_reach_the_notebooks():
+    command = ["make", "--dry-run", "run", "DATA_TYPE=ROSMAP", "DATA_DIR=some folder"]
+    planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
+    assert "-p data_type 'ROSMAP' -p data_dir 'some folder'" in re.sub(r"\s+", " ", planned.replace("\\\n", " "))
+
+
+def test_papermill_lines_use_parameters_that_exist():
+    lines = re.findall(r"papermill (\S+) \S+((?: -p \w+ \S+)*)", BLOCKS)
+    assert lines
+    for notebook, parameters in lines:
+        assert set(re.findall(r"-p (\w+)", parameters)) <= set(declared_parameters(ROOT / notebook))
+
+
+def test_the_lines_for_runs_and_sweeps_fit_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lines = [shlex.split(line)[1:] for line in re.findall(r"^\S+/mldrl-lite (?:run|sweep|collect) .*", BLOCKS, re.M)]
+    assert [line[0] for line in lines] == ["run", "sweep", "collect"]
+    started = []
+
+    def pretend(job: record.Job) -> str:
+        started.append(job.name)
+        return record.keep(job, record.new_folder(job), "", 0.0)
+
+    monkeypatch.setattr(sweeps, "execute", pretend)
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        assert main([str(ROOT / word) if word.endswith(".ipynb") else word for word in line]) == 0
+    assert len(started) == 1 + 10 * 2
+    [example] = re.findall(r"such as `runs/folds/(.*)`", README)
+    assert example in started
+
+
+def test_the_folder_of_a_run_holds_what_is_stated(tmp_path: Path):
+    assert main(["run", str(NOTEBOOKS[0]), "-p", "max_epochs", "1", "-o", str(tmp_path)]) == 0
+    stated = re.findall(r"^\| `([^`]+)` \|", README.split("| in the folder of a run |")[1].split("\n\n")[0], re.M)
+    assert len(stated) == 5
+    for name in stated:
+        assert (tmp_path / "max_epochs=1" / name).exists()
+    assert list(tmp_path.glob("max_epochs=1/exp/version_0/events.out.tfevents.*"))
+    assert list(tmp_path.glob("max_epochs=1/exp/version_0/checkpoints/*.ckpt"))
+
+
+def test_the_map_lists_every_notebook_with_its_minutes():
+    rows = dict(re.findall(r"^\| \[[^]]+\]\(notebooks/(\w+)\.ipynb\) \|.*\| (\d+) \|$", README, re.M))
+    stated = {
+        path.stem: re.search(r"\*\*Time\*\* (\d+) minutes", nbformat.read(path, as_version=4).cells[0].source).group(1)
+        for path in NOTEBOOKS
+    }
+    assert rows == stated
+
+
+def test_sources_and_floors_are_as_stated():
+    assert set(re.findall(r"^\| `([A-Z]+)` \|", README, re.M)) == set(sources.BUILT_IN)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for package, floor in re.findall(r"`([\w-]+)` (?:is )?at least ([\d.]+)", README):
+        assert f"{package}>={floor}" in project["dependencies"]
+    assert re.search(r"Python (3\.\d+) or newer", README).group(1) == project["requires-python"].removeprefix(">=")
+
+
+def test_the_picture_is_a_figure_of_the_course(tmp_path: Path):
+    [target] = re.findall(r"!\[[^]]+\]\((.*?)\)", README)
+    [(notebook, number, file)] = re.findall(r"picture (\S+) (\d+) (\S+)", MAKEFILE)
+    assert file == target
+    assert main(["picture", str(ROOT / notebook), number, str(tmp_path / "picture.png")]) == 0
+    assert filecmp.cmp(tmp_path / "picture.png", ROOT / target, shallow=False)
+    assert len(pictures(nbformat.read(ROOT / notebook, as_version=4))) >= int(number)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The environments
+
+
+def test_one_constraints_file_pins_torch_for_all():
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.M))
+    assert pins["torch"] == "2.13.0"
+    assert "--constraint constraints.txt" in MAKEFILE
+    for name, up in (("environment.yml", ""), ("binder/environment.yml", "../")):
+        conda = yaml.safe_load((ROOT / name).read_text())["dependencies"]
+        assert f"pytorch-cpu={pins['torch']}" in conda
+        [pip] = [part["pip"] for part in conda if isinstance(part, dict)]
+        assert f"--constraint {up}constraints.txt" in pip
+        assert ((ROOT / name).parent / f"{up}constraints.txt").is_file()
+
+
+def test_conda_and_binder_build_the_same():
+    here, binder = (yaml.safe_load((ROOT / name).read_text()) for name in ("environment.yml", "binder/environment.yml"))
+    text = str(here["dependencies"])
+    same = str(binder["dependencies"]).replace("../constraints", "constraints").replace("..[test,binder]", ".[test]")
+    assert same == text
+    assert (here["name"], here["channels"]) == (binder["name"], binder["channels"])
+
+
+def test_every_dependency_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    constraints = (ROOT / "constraints.txt").read_text().lower().replace("_", "-")
+    pins = set(re.findall(r"^([\w.-]+)==", constraints, re.M))
+    wanted = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
+    assert {re.match(r"[\w-]+", name).group().lower() for name in wanted} <= pins
+
+
+def test_the_warm_kernel_has_the_name_and_the_patience_that_are_stated():
+    assert f"under the name `{kernelspec.NAME}`" in README
+    assert "idle for five minutes" in README
+    assert re.search(r"IDLE, 5 \* 60|IDLE, 300", (ROOT / "mldrl_lite" / "kernels" / "forking.py").read_text())
+    assert "$(BIN)/mldrl-lite kernel" in MAKEFILE
+
+
+def test_clean_removes_nothing_that_the_environment_names():
+    environment = os.environ | {"OUT": "/precious", "VENV": "/precious"}
+    printed = subprocess.run(
+        ["make", "-n", "clean"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert "rm -rf .venv runs build" in printed.stdout
+    assert "precious" not in printed.stdout
+
+
+def test_the_command_answers():
+    answer = subprocess.run([sys.executable, "-m", "mldrl_lite", "--help"], capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 0
+    assert {"course", "run", "sweep", "collect", "store"} <= set(re.findall(r"\w+", answer.stdout))

@@ -1,0 +1,611 @@
+"""Warm kernels behave as `python3` does, start anew when they must, and leave nothing behind."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from jupyter_client.manager import KernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+
+from mldrl_lite.kernels import kernelspec
+from mldrl_lite.kernels import standin as warm
+from mldrl_lite.kernels.kernelspec import NAME, default_kernel, install, start_kernels
+from mldrl_lite.runs import launch
+from mldrl_lite.runs.kernel import _say_once
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels need Linux")
+
+
+class Runtime:
+    """A folder of sockets of the tests' own, and the processes that belong to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def processes(self) -> list[psutil.Process]:
+        """The forking processes and their kernels: a fork keeps the command line, which names the folder."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if str(self.folder) in process.cmdline():
+                    found.append(process)
+        return found
+
+    def forking(self) -> psutil.Process:
+        own = {process.pid for process in self.processes()}
+        [process] = [process for process in self.processes() if process.ppid() not in own]
+        return process
+
+    def stop(self) -> None:
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(self.processes(), timeout=5)
+
+
+class Kernel:
+    """A kernel as a client sees it."""
+
+    def __init__(self, name: str = NAME, **launch: object) -> None:
+        self.manager = KernelManager(kernel_name=name, transport_encryption="auto")
+        self.manager.start_kernel(**launch)
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.wait()
+
+    def wait(self) -> None:
+        self.client.wait_for_ready(timeout=60)
+
+    def run(self, code: str) -> str:
+        """Run code; return what it prints, or raise what it raises."""
+        printed = []
+
+        def keep(message: dict) -> None:
+            if message["msg_type"] == "stream":
+                printed.append(message["content"]["text"])
+
+        reply = self.client.execute_interactive(textwrap.dedent(code), output_hook=keep, timeout=60)["content"]
+        if reply["status"] != "ok":
+            raise RuntimeError("\n".join(reply["traceback"]))
+        return "".join(printed).strip()
+
+    def process(self) -> psutil.Process:
+        return psutil.Process(int(self.run("import os; print(os.getpid())")))
+
+    def stop(self) -> None:
+        self.client.stop_channels()
+        if self.manager.has_kernel:
+            self.manager.shutdown_kernel()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@contextlib.contextmanager
+def own_runtime(folder: Path, **variables: str) -> Iterator[Runtime]:
+    runtime = Runtime(folder / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        install(folder)
+        patch.setenv("JUPYTER_PATH", str(folder / "share" / "jupyter"))
+        patch.setenv("MLDRL_LITE_KERNELS", str(runtime.folder))
+        patch.setenv("MLDRL_LITE_KERNELS_IDLE", "60")
+        patch.setenv("OMP_NUM_THREADS", "1")
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        try:
+            yield runtime
+        finally:
+            runtime.stop()
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Iterator[Runtime]:
+    """A runtime whose forking process imports nothing but ipykernel."""
+    with own_runtime(tmp_path, MLDRL_LITE_KERNELS_PRELOAD="") as own:
+        yield own
+
+
+@pytest.fixture
+def kernel(runtime: Runtime) -> Iterator[Kernel]:
+    own = Kernel()
+    yield own
+    own.stop()
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    """A runtime whose forking process imports what the course's notebooks import."""
+    with own_runtime(tmp_path_factory.mktemp("course")) as own:
+        yield own
+
+
+@pytest.fixture
+def course_kernel(course: Runtime) -> Iterator[Kernel]:
+    own = Kernel()
+    yield own
+    own.stop()
+
+
+# --- what a kernel is like ------------------------------------------------------------------------------------------
+
+STATE = """
+import json, logging, os, resource, signal, sys, threading, warnings
+IMPORTS
+state = {
+    "arguments": [sys.executable, sys.argv[:-1], sys.orig_argv[:-1]],
+    "environment": {name: value for name, value in os.environ.items() if name != "JPY_PARENT_PID"},
+    "folder": os.getcwd(),
+    "umask": [os.umask(0), os.umask(0o27)][0],
+    "path": sys.path,
+    "flags": str(sys.flags),
+    "own session and group": os.getpid() == os.getsid(0) == os.getpgid(0),
+    "no terminal, no extra thread": threading.main_thread() is threading.current_thread(),
+    "signals": {str(s): str(signal.getsignal(s)).split(" at ")[0] for s in signal.valid_signals()},
+    "blocked": list(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
+    "limits": resource.getrlimit(resource.RLIMIT_NOFILE),
+    "nice": os.nice(0),
+    "warnings": [[f[0], str(f[1]), f[2].__name__, str(f[3]), f[4]] for f in warnings.filters],
+    "handlers": {
+        name: [type(getattr(handler, "stream", None)).__name__ for handler in logger.handlers]
+        for name, logger in logging.root.manager.loggerDict.items() if getattr(logger, "handlers", [])
+    },
+    "shell": [type(get_ipython()).__name__, list(get_ipython().config), sys.ps1, sys.stdout.encoding],
+    "callbacks": {e: [f.__qualname__ for f in fs] for e, fs in get_ipython().events.callbacks.items()},
+    "streams": [type(sys.stdout).__name__, type(sys.stderr).__name__, sys.__stdout__.line_buffering],
+}
+EXTRA
+print(json.dumps(state))
+"""
+
+
+def state(name: str, imports: str = "", extra: str = "", **launch: object) -> dict:
+    own = Kernel(name, **launch)
+    try:
+        return json.loads(own.run(STATE.replace("IMPORTS", imports).replace("EXTRA", extra)))
+    finally:
+        own.stop()
+
+
+def test_a_second_client_gets_its_own_folder_environment_and_umask(runtime: Runtime, tmp_path: Path) -> None:
+    def look(name: str) -> dict:
+        environment = {**os.environ, "COLOUR": "gr\udcfcn", "CUDA_VISIBLE_DEVICES": "1"}
+        return state(name, env=environment, cwd=str(folder), umask=0o077)
+
+    (folder := tmp_path / "elsewhere").mkdir()
+    # The first one starts the forking process, in another folder, environment and umask.
+    first = state(NAME, env={**os.environ, "ONLY_THE_FIRST": "1"})
+    assert (first["folder"], "COLOUR" in first["environment"]) == (os.getcwd(), False)
+    warm, forked_by = look(NAME), runtime.forking()
+    assert warm == look("python3")
+    assert (warm["folder"], warm["umask"], warm["environment"]["COLOUR"]) == (str(folder), 0o077, "gr\udcfcn")
+    assert forked_by.cwd() == "/"
+    assert list(folder.iterdir()) == []
+
+
+def test_a_kernel_with_the_courses_imports_is_as_if_they_were_made_in_a_cell(course: Runtime) -> None:
+    imports = """
+import matplotlib.pyplot as plt, pandas, sklearn.datasets, sklearn.linear_model, ipywidgets
+import torch, torch.utils.tensorboard, torchmetrics, pytorch_lightning, pytorch_lightning.loggers
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
+from lightning_fabric.utilities.imports import _IS_INTERACTIVE
+import threadpoolctl
+"""
+    extra = """
+state["bars"] = str(Tqdm.__mro__)
+state["interactive"] = _IS_INTERACTIVE
+state["backend"] = [plt.get_backend(), str(plt.rcParams["figure.dpi"]), plt.isinteractive()]
+state["comms"] = sorted(get_ipython().kernel.comm_manager.targets)
+state["threads"] = [torch.get_num_threads(), sorted(p["num_threads"] for p in threadpoolctl.threadpool_info())]
+state["start method"] = torch.multiprocessing.get_start_method()
+"""
+    assert state(NAME, imports, extra) == state("python3", imports, extra)
+
+
+def test_as_many_threads_as_asked_for(tmp_path: Path) -> None:
+    code = """
+        import numpy, threadpoolctl
+        assert (numpy.ones((500, 500)) @ numpy.ones((500, 500)) == 500).all()
+        print([pool["num_threads"] for pool in threadpoolctl.threadpool_info()])
+    """
+    with own_runtime(tmp_path, MLDRL_LITE_KERNELS_PRELOAD="numpy", OMP_NUM_THREADS="2") as runtime:
+        warm, plain = Kernel(), Kernel("python3")
+        assert warm.run(code) == plain.run(code)
+        assert runtime.forking().num_threads() == 1
+        warm.stop()
+        plain.stop()
+
+
+def test_pictures_logs_and_bars_reach_the_notebook(course: Runtime) -> None:
+    code = """
+        import logging, sys
+        import matplotlib.pyplot as plt
+        from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
+        plt.plot([1, 2]);
+        logging.getLogger("pytorch_lightning").info("said by Lightning")
+        bar = Tqdm(total=1)
+    """
+    found = []
+    for name in (NAME, "python3"):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(code))])
+        NotebookClient(notebook, timeout=60, kernel_name=name).execute()
+        found.append([(o.output_type, o.get("name"), sorted(o.get("data", {}))) for o in notebook.cells[0].outputs])
+    assert sorted(map(str, found[0])) == sorted(map(str, found[1]))
+    assert {"image/png", "application/vnd.jupyter.widget-view+json"} <= {kind for o in found[0] for kind in o[2]}
+
+
+def test_each_kernel_has_randomness_of_its_own(course: Runtime) -> None:
+    code = """
+        import multiprocessing, random, numpy, torch
+        key = multiprocessing.current_process().authkey.hex()
+        print(random.random(), numpy.random.random(), torch.initial_seed(), key)
+    """
+    drawn = []
+    for _ in range(2):
+        drawn.append((own := Kernel()).run(code).split())
+        own.stop()
+    assert all(one != other for one, other in zip(*drawn, strict=True))
+
+
+def test_the_forking_process_is_one_thread_without_a_gpu_and_says_nothing(
+    course_kernel: Kernel, course: Runtime
+) -> None:
+    process = course.forking()
+    assert process.num_threads() == 1
+    assert not [file for file in os.listdir(f"/proc/{process.pid}/fd") if "nvidia" in file]
+    assert [file.read_text() for file in course.folder.glob("*.log")] == [""] * len(list(course.folder.glob("*.log")))
+    assert course_kernel.run("import sys; print('pytorch_lightning' in sys.modules, 'mldrl_lite' in sys.modules)") == (
+        "True False"
+    )
+
+
+def test_workers_and_forked_ddp_work_inside(course: Runtime, tmp_path: Path) -> None:
+    (tmp_path / "numbers_of_mine.py").write_text(
+        "from torch.utils.data import Dataset\n"
+        "class Numbers(Dataset):\n"
+        "    def __len__(self): return 8\n"
+        "    def __getitem__(self, i): return float(i)\n"
+    )
+    kernel = Kernel(cwd=str(tmp_path))
+    printed = kernel.run("""
+        import warnings
+        warnings.simplefilter("ignore")
+        from numbers_of_mine import Numbers
+        import torch
+        from torch import nn
+        from torch.utils.data import DataLoader
+        from pytorch_lightning import LightningModule, Trainer
+        for method in ("fork", "spawn"):
+            loader = DataLoader(Numbers(), 4, num_workers=2, multiprocessing_context=method)
+            print(method, sum(batch.sum().item() for batch in loader))
+
+        class Line(LightningModule):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(1, 1)
+            def training_step(self, batch):
+                return self.layer(batch.float()[:, None]).mean()
+            def configure_optimizers(self):
+                return torch.optim.SGD(self.parameters(), 0.1)
+
+        quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
+        for strategy in ("ddp_fork", "ddp_notebook"):
+            trainer = Trainer(accelerator="cpu", devices=2, strategy=strategy, max_epochs=1, **quiet)
+            line = Line()
+            before = line.layer.weight.item()
+            trainer.fit(line, DataLoader(Numbers(), 2))
+            print(strategy, trainer.world_size, line.layer.weight.item() != before)
+    """)
+    kernel.stop()
+    for line in ("fork 28.0", "spawn 28.0", "ddp_fork 2 True", "ddp_notebook 2 True"):
+        assert line in printed
+
+
+def test_traffic_is_encrypted(kernel: Kernel) -> None:
+    assert kernel.manager.get_connection_info()["curve_publickey"]
+    assert kernel.run("print(get_ipython().parent.parent.curve_secretkey is not None)") == "True"
+
+
+# --- life and death -------------------------------------------------------------------------------------------------
+
+
+def test_interrupt_restart_and_shutdown(runtime: Runtime, tmp_path: Path) -> None:
+    kernel = Kernel()
+    asked = kernel.client.execute("import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    caught = True")
+    time.sleep(0.5)
+    kernel.manager.interrupt_kernel()
+    wait_until(lambda: kernel.client.get_shell_msg(timeout=10)["parent_header"]["msg_id"] == asked)
+    assert kernel.run("print(caught)") == "True"
+    first = kernel.process()
+    kernel.run(f"import atexit, pathlib; _ = atexit.register(pathlib.Path({str(tmp_path / 'bye')!r}).touch)")
+    kernel.manager.restart_kernel()
+    kernel.wait()
+    second = kernel.process()
+    assert (tmp_path / "bye").is_file()
+    assert is_gone(first)
+    assert second.pid != first.pid
+    kernel.stop()
+    assert is_gone(second)
+    assert runtime.processes() == [runtime.forking()]
+
+
+def test_a_kernel_that_is_stuck_is_replaced(kernel: Kernel) -> None:
+    stuck = kernel.process()
+    kernel.client.execute("sum(range(10**12))")  # holds Python's lock: no thread of the kernel can end it
+    time.sleep(0.5)
+    kernel.manager.restart_kernel(now=True)
+    kernel.wait()
+    assert is_gone(stuck)
+
+
+def test_a_restarted_kernel_waits_until_its_predecessor_has_left_the_ports(kernel: Kernel) -> None:
+    port = kernel.manager.shell_port
+    kernel.manager.shutdown_kernel(restart=True)
+    with socket.create_server(("127.0.0.1", port)):
+        kernel.manager.cache_ports = False
+        kernel.manager.start_kernel()
+        time.sleep(1.5)
+        assert kernel.manager.is_alive()
+    kernel.wait()
+    assert kernel.manager.shell_port == port
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # nbclient leaves its sockets open
+def test_a_killed_kernel_is_reported(runtime: Runtime) -> None:
+    cell = nbformat.v4.new_code_cell("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(DeadKernelError):
+        NotebookClient(nbformat.v4.new_notebook(cells=[cell]), timeout=60, kernel_name=NAME).execute()
+    kernel = Kernel()
+    kernel.client.execute("import os; os._exit(3)")
+    wait_until(lambda: not kernel.manager.is_alive())
+    assert kernel.manager.provisioner.process.wait(timeout=30) == 3
+    kernel.stop()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_the_process_that_jupyter_knows_takes_the_kernel_with_it(kernel: Kernel, signum: int) -> None:
+    child = kernel.run("""
+        import subprocess, sys
+        print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid)
+    """)
+    ours = [kernel.process(), psutil.Process(int(child))]
+    kernel.manager.provisioner.process.send_signal(signum)
+    wait_until(lambda: all(is_gone(process) for process in ours))
+    assert kernel.manager.provisioner.process.wait(timeout=30) == -signum
+
+
+def test_a_kernel_dies_with_its_manager(runtime: Runtime) -> None:
+    script = """
+        import time
+        from jupyter_client.manager import start_new_kernel
+        manager, client = start_new_kernel(kernel_name="mldrl-lite")
+        print("up", flush=True)
+        time.sleep(60)
+    """
+    manager = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE)
+    assert manager.stdout.readline() == b"up\n"
+    manager.kill()
+    manager.wait()
+    manager.stdout.close()
+    wait_until(lambda: len(runtime.processes()) == 1)
+
+
+def test_a_kernel_outlives_the_forking_process_and_the_next_start_makes_a_new_one(
+    kernel: Kernel, runtime: Runtime
+) -> None:
+    (first := runtime.forking()).kill()
+    wait_until(lambda: is_gone(first))
+    start_kernels(1)
+    assert kernel.run("print(6 * 7)") == "42"
+    assert kernel.manager.is_alive()
+    process = kernel.process()
+    kernel.stop()
+    wait_until(lambda: is_gone(process))
+    assert runtime.forking().pid != first.pid
+
+
+def test_eight_at_once_share_one_forking_process(runtime: Runtime) -> None:
+    ask = """
+        import sys, time
+        from mldrl_lite.kernels import standin as warm
+        folder, name = warm.runtime_folder(), warm.key()
+        time.sleep(max(0, float(sys.argv[1]) - time.time()))
+        warm._connect(folder, name)
+    """
+    command = [sys.executable, "-P", "-c", textwrap.dedent(ask), str(time.time() + 2)]
+    for client in [subprocess.Popen(command) for _ in range(8)]:
+        assert client.wait(timeout=120) == 0
+    assert len(runtime.processes()) == 1
+    start_kernels(8, at_once=8)
+    assert runtime.processes() == [runtime.forking()]
+
+
+def test_no_start_is_lost_when_forking_processes_are_killed(runtime: Runtime) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        starts = pool.submit(start_kernels, 12, 4)
+        while not starts.done():
+            for process in runtime.processes():
+                # A kernel leads a session of its own. One whose forking process was killed goes on.
+                with contextlib.suppress(psutil.Error, ProcessLookupError):
+                    if os.getsid(process.pid) != process.pid:
+                        process.kill()
+            time.sleep(1.5)
+        assert len(starts.result()) == 12
+    wait_until(lambda: len(runtime.processes()) <= 1)
+
+
+def test_starts_leave_no_process_no_descriptor_and_no_memory(runtime: Runtime) -> None:
+    start_kernels(3)
+    process = runtime.forking()
+    before = process.num_fds(), process.memory_full_info().uss
+    start_kernels(12, at_once=2)
+    assert runtime.processes() == [process]
+    assert process.num_fds() == before[0]
+    assert process.memory_full_info().uss < before[1] + 1_000_000
+
+
+# --- the forking process --------------------------------------------------------------------------------------------
+
+
+def test_an_idle_forking_process_ends_and_takes_its_files(tmp_path: Path) -> None:
+    with own_runtime(tmp_path, MLDRL_LITE_KERNELS_PRELOAD="", MLDRL_LITE_KERNELS_IDLE="0.5") as runtime:
+        kernel = Kernel()
+        time.sleep(1.5)
+        assert len(runtime.processes()) == 2  # not idle: it has a kernel
+        kernel.stop()
+        wait_until(lambda: not runtime.processes())
+        assert [file.name for file in runtime.folder.iterdir()] == ["lock"]
+        start_kernels(1)
+
+
+def test_a_changed_file_is_imported_anew(tmp_path: Path) -> None:
+    module = tmp_path / "changing.py"
+    module.write_text("value = 1")
+    with own_runtime(tmp_path, MLDRL_LITE_KERNELS_PRELOAD="changing", PYTHONPATH=str(tmp_path)):
+        kernel = Kernel()
+        assert kernel.run("import changing; print(changing.value)") == "1"
+        module.write_text("value = 22")
+        other = Kernel()
+        assert other.run("import changing; print(changing.value)") == "22"
+        kernel.stop()
+        other.stop()
+
+
+def test_an_installed_package_asks_for_a_new_forking_process(runtime: Runtime, tmp_path: Path) -> None:
+    (site := tmp_path / "site").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(site))
+        start_kernels(2)
+        assert len(runtime.processes()) == 1
+        (site / "extra-1.0.dist-info").mkdir()
+        start_kernels(1)
+        assert len(runtime.processes()) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shared"),
+    [
+        ("CUDA_VISIBLE_DEVICES", "1", True),
+        ("COLUMNS", "70", True),
+        ("OMP_NUM_THREADS", "2", False),
+        ("TZ", "UTC", False),
+    ],
+)
+def test_variables_that_packages_read_at_import_need_a_forking_process_each(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, name: str, value: str, shared: bool
+) -> None:
+    start_kernels(1)
+    monkeypatch.setenv(name, value)
+    start_kernels(1, code=f"import os; assert os.environ[{name!r}] == {value!r}")
+    assert len(runtime.processes()) == (1 if shared else 2)
+
+
+# --- where there is no warm kernel ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cold_start(capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Start a kernel, see that it is a plain one that works, and return what was said."""
+
+    def start() -> str:
+        capfd.readouterr()
+        kernel = Kernel()
+        try:
+            assert kernel.run("print(6 * 7)") == "42"
+            assert kernel.process().pid == kernel.manager.provisioner.pid
+        finally:
+            kernel.stop()
+        return next(line for line in capfd.readouterr().err.splitlines() if line.startswith("mldrl-lite: "))
+
+    return start
+
+
+def test_a_module_that_starts_a_thread_is_not_forked(tmp_path: Path, cold_start: Callable[[], str]) -> None:
+    (tmp_path / "threaded.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    )
+    with own_runtime(tmp_path, MLDRL_LITE_KERNELS_PRELOAD="threaded", PYTHONPATH=str(tmp_path)):
+        assert "has started a thread" in cold_start()
+
+
+def test_a_forking_process_that_cannot_start_costs_only_the_warmth(
+    tmp_path: Path, cold_start: Callable[[], str]
+) -> None:
+    (tmp_path / "deadly.py").write_text("import os\nos._exit(1)")
+    with own_runtime(tmp_path, MLDRL_LITE_KERNELS_PRELOAD="deadly", PYTHONPATH=str(tmp_path)):
+        assert "ended five times before it answered" in cold_start()
+
+
+def test_a_folder_that_others_can_use_is_refused(runtime: Runtime, cold_start: Callable[[], str]) -> None:
+    runtime.folder.mkdir(mode=0o755)
+    runtime.folder.chmod(0o755)
+    assert "is not yours alone" in cold_start()
+    assert list(runtime.folder.iterdir()) == []
+
+
+def test_a_matplotlibrc_in_the_folder_is_honoured(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cold_start: Callable[[], str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("matplotlibrc").touch()
+    assert "matplotlibrc" in cold_start()
+
+
+def test_a_missing_module_does_no_harm(tmp_path: Path) -> None:
+    with own_runtime(tmp_path, MLDRL_LITE_KERNELS_PRELOAD="no_such_module, colorsys") as runtime:
+        kernel = Kernel()
+        assert kernel.run("import sys; print('colorsys' in sys.modules)") == "True"
+        [log] = runtime.folder.glob("*.log")
+        assert "no_such_module is not imported" in log.read_text()
+        kernel.stop()
+
+
+def test_default_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KERNEL", raising=False)
+    monkeypatch.setattr(kernelspec.sys, "prefix", str(tmp_path))
+    assert default_kernel() == "python3"
+    assert install() == tmp_path / "share" / "jupyter" / "kernels" / NAME
+    assert default_kernel() == NAME
+    monkeypatch.setenv("KERNEL", "python3")
+    assert default_kernel() == "python3"
+
+
+def test_whoever_runs_notebooks_hears_once_of_cold_starts(
+    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("matplotlibrc").touch()
+    _say_once.cache_clear()
+    for _ in range(2):
+        assert launch.execute_notebook(nbformat.v4.new_notebook(), tmp_path / "copy.ipynb", {}, kernel=NAME) == ""
+    assert capsys.readouterr().err.count("this kernel starts cold, because Matplotlib reads") == 1
+
+
+def test_a_relative_folder_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLDRL_LITE_KERNELS", "here")
+    assert warm.runtime_folder() == str(tmp_path / "here")

@@ -1,0 +1,70 @@
+"""The benchmark measures what it says; the targets themselves are for `make bench` to check."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
+
+from mldrl_lite.studies import bench
+
+
+def test_ratios_are_paired_and_judged():
+    finding = bench.ratio("a / b", [2.0, 30.0, 4.0], [1.0, 10.0, 4.0], "<= 1.5")
+    assert (finding.value, finding.low, finding.high) == (2.0, 1.0, 3.0)
+    assert finding.verdict == "missed"
+    assert bench.ratio("a / b", [2.0], [1.0], ">= 1.5").verdict == "holds"
+    assert bench.plain("left", 0, "<= 0").verdict == "holds"
+    assert bench.plain("left", 1).verdict == ""
+
+
+def test_cases_take_turns_in_both_directions():
+    calls = []
+    cases = {name: lambda name=name: calls.append(name) or len(calls) for name in "ab"}
+    assert bench.in_turn(cases, 2, "turns") == {"a": [1, 4], "b": [2, 3]}
+    assert calls == ["a", "b", "b", "a"]
+
+
+def test_a_process_of_its_own_reports_seconds_and_its_own_peak():
+    seconds, small = bench._in_a_process(float, "3")
+    assert seconds == 3.0
+    _, large = bench._in_a_process(_hold_200_mib)
+    assert large - small > 150
+
+
+def _hold_200_mib() -> float:
+    return float(len(bytearray(200 * bench.MIB)) > 0)
+
+
+def test_fits_are_timed_in_a_kernel_side_by_side(tmp_path: Path):
+    report = bench.fits(tmp_path, repeats=1, max_epochs=1)
+    script, recommended, bare = report.seconds.values()
+    assert (len(script), len(recommended), len(bare)) == (1, 7, 7)
+    assert min(script) > min(recommended)
+    assert [finding.target for finding in report.findings] == ["<= 1.5", ">= 15"]
+    assert all(seconds > 0 for seconds in bare)
+
+
+def test_the_cells_own_time_is_what_papermill_noted(tmp_path: Path):
+    cells = [new_code_cell("1", metadata={"papermill": {"duration": seconds}}) for seconds in (1.5, 2.0, None)]
+    nbformat.write(new_notebook(cells=[*cells, new_code_cell("2")]), tmp_path / "a.ipynb")
+    assert bench.cells_seconds(tmp_path / "a.ipynb") == 3.5
+
+
+def test_a_part_is_measured_written_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    found = bench.Report([bench.plain("x", 3.0, "<= 2")], {"case": [1.0, 5.0, 2.0]}, {"case": 64.0})
+    monkeypatch.setattr(bench, "fits", lambda folder, repeats: found)
+    status = bench.main([str(tmp_path / "00.ipynb"), "-o", str(tmp_path), "--parts", "fits"])
+    assert status == 1
+    text = (tmp_path / "bench.txt").read_text()
+    assert "missed" in text
+    assert "2.00 s  (n=3)" in text
+    assert text in capsys.readouterr().out
+    with Image.open(tmp_path / "bench.png") as picture:
+        assert picture.width > 500
+
+
+def test_a_sweep_that_fails_is_no_measurement(tmp_path: Path):
+    with pytest.raises(RuntimeError, match="Of 1 runs, 1 failed"):
+        bench._sweep(tmp_path, 1, 1, "1 / 0")

@@ -1,0 +1,135 @@
+"""The three ways of training are one training; what differs is the time, which the benchmark measures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning.loggers import CSVLogger
+
+from mldrl_lite.callbacks import EpochBar
+from mldrl_lite.datamodule import Batch, TCPDataModule
+from mldrl_lite.figures import read_scalars
+from mldrl_lite.messages import InputError
+from mldrl_lite.model import EXAMPLE_CONFIG, MMDynamic
+from mldrl_lite.studies import speed
+
+SCRIPT_WARNINGS = pytest.mark.filterwarnings("ignore:This DataLoader will create 10 worker processes")
+
+
+def test_recommended_settings_end_at_the_bits_of_the_bare_loop(tmp_path: Path):
+    # With 20 epochs, every other one is validated.
+    bare, recommended = speed.bare_loop(max_epochs=20), speed.recommended(tmp_path, max_epochs=20)
+    assert recommended.fingerprint == bare.fingerprint
+    assert recommended.validation_loss == pytest.approx(bare.validation_loss, rel=1e-5)
+    assert recommended.steps == bare.steps == 200
+    curves = read_scalars(next(tmp_path.rglob("hparams.yaml")).parent)
+    assert (curves["tag"] == "ptl/val_loss").sum() == 10
+    assert speed.bare_loop(max_epochs=20, seed=1).fingerprint != bare.fingerprint
+
+
+@SCRIPT_WARNINGS
+def test_the_settings_of_the_script_end_close_by(tmp_path: Path):
+    bare, script = speed.bare_loop(max_epochs=2), speed.seed_settings(tmp_path, max_epochs=2)
+    assert script.validation_loss == pytest.approx(bare.validation_loss, rel=1e-3)
+    assert script.steps == bare.steps
+    assert len(list(tmp_path.rglob("*.ckpt"))) == 1
+
+
+def test_recommended_settings_log_and_keep_the_best_weights(tmp_path: Path):
+    speed.recommended(tmp_path, max_epochs=4)
+    [checkpoint] = tmp_path.rglob("*.ckpt")
+    saved = torch.load(checkpoint)
+    assert "optimizer_states" not in saved
+    curves = read_scalars(checkpoint.parents[1])
+    losses = curves[curves["tag"] == "ptl/val_loss"]
+    assert saved["epoch"] == losses["value"].to_numpy().argmin()
+    assert (curves["tag"] == "ptl/train_loss").sum() == 4
+    model = MMDynamic.load_from_checkpoint(checkpoint)
+    assert isinstance(model, MMDynamic)
+
+
+def test_more_samples_are_more_steps():
+    assert speed.bare_loop(factor=3, max_epochs=1).steps == 29  # 900 samples, 32 at a time
+    with pytest.raises(InputError, match="factor = 0"):
+        speed.bare_loop(factor=0)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What the package does for speed leaves what it says as it was
+
+
+@pytest.mark.filterwarnings("ignore:The number of training batches")
+@pytest.mark.parametrize(("every", "steps"), [(1, list(range(20))), (4, [3, 7, 11, 15, 19]), (0, []), (50, [])])
+def test_the_log_has_the_steps_that_the_trainer_writes(
+    quiet_trainer: Callable[..., Trainer], tmp_path: Path, every: int, steps: list[int]
+):
+    class Unconditional(MMDynamic):
+        def log_is_due(self) -> bool:
+            return True
+
+    written = {}
+    for model_class in (MMDynamic, Unconditional):
+        seed_everything(0, verbose=False)
+        datamodule = TCPDataModule()
+        model = model_class(datamodule.in_dim, 2, True, EXAMPLE_CONFIG)
+        logger = CSVLogger(tmp_path, name=model_class.__name__)
+        trainer = quiet_trainer(max_epochs=2, logger=logger, log_every_n_steps=every)
+        trainer.fit(model, datamodule)
+        rows = [row for row in _rows(logger) if row.get("ptl/train_loss")]
+        written[model_class] = [(int(row["step"]), row["ptl/train_loss"]) for row in rows]
+        last = trainer.callback_metrics["ptl/train_loss"].item()
+        written[model_class].append(last)
+    assert written[MMDynamic] == written[Unconditional]
+    assert [step for step, _ in written[MMDynamic][:-1]] == steps
+
+
+def _rows(logger: CSVLogger) -> list[dict[str, str]]:
+    import csv
+
+    with Path(logger.log_dir, "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_batch_goes_to_a_device_whole():
+    batch = Batch((torch.zeros(2, 3), torch.zeros(2, 1)), torch.zeros(2, dtype=torch.int64))
+    moved = batch.to("meta")
+    assert isinstance(moved, Batch)
+    assert {tensor.device.type for tensor in (*moved.views, moved.labels)} == {"meta"}
+
+
+def test_evaluation_batches_may_be_larger():
+    datamodule = TCPDataModule(eval_batch_size=512)
+    datamodule.setup()
+    assert [len(batch.labels) for batch in datamodule.val_dataloader()] == [38]
+    assert [len(batch.labels) for batch in datamodule.test_dataloader()] == [38]
+    assert len(next(iter(datamodule.train_dataloader())).labels) == 32
+    assert TCPDataModule(batch_size=16).hparams.eval_batch_size == 16
+    with pytest.raises(InputError, match="eval_batch_size = 0"):
+        TCPDataModule(eval_batch_size=0)
+
+
+class _Failing(Callback):
+    def on_train_epoch_end(self, trainer, pl_module):
+        raise ValueError("on purpose")
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_the_epoch_bar_ticks_once_per_epoch_and_is_closed(
+    quiet_trainer: Callable[..., Trainer], capsys: pytest.CaptureFixture[str], failing: bool
+):
+    bar, datamodule = EpochBar(), TCPDataModule("WDBC")
+    model = MMDynamic(datamodule.in_dim, 2, True, EXAMPLE_CONFIG)
+    callbacks = [bar, _Failing()] if failing else [bar]
+    trainer = quiet_trainer(max_epochs=3, callbacks=callbacks, enable_progress_bar=True)
+    if failing:
+        with pytest.raises(ValueError, match="on purpose"):
+            trainer.fit(model, datamodule)
+    else:
+        trainer.fit(model, datamodule)
+        shown = capsys.readouterr().err
+        assert "3/3" in shown
+        assert "ptl/val_loss" in shown
+        assert "v_num" not in shown
+    assert bar._bar is None
