@@ -114,5 +114,6 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def lines(words: IO[bytes]) -> list[str]:
+    """Return what a kernel's process has written, line by line."""
     words.seek(0)
     return [line.strip() for line in words.read().decode(errors="replace").split("\n")]

@@ -63,6 +63,7 @@ def parameters_cell(node: NotebookNode) -> NotebookNode | None:
 
 
 def with_language(node: NotebookNode) -> NotebookNode:
+    """Return a copy that says that its language is Python, where the notebook does not say it."""
     # papermill refuses a notebook that does not say what language it is in; one made by a program may not.
     copy = nbformat.from_dict(node)
     copy.metadata.setdefault("kernelspec", {"name": "python3", "display_name": "Python 3"}).setdefault(

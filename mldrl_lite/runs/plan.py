@@ -147,6 +147,11 @@ def _refuse_strangers(jobs: Sequence[Job]) -> None:
 
 
 def installed_kernel(notebook: str | Path, kernel: str | None) -> str:
+    """Return the name of the kernel that will run a notebook.
+
+    Raises:
+        InputError: no kernel of that name is installed.
+    """
     name = kernel_for(open_notebook(notebook), kernel)
     try:
         KernelSpecManager().get_kernel_spec(name)

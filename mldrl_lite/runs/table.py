@@ -79,6 +79,7 @@ def _sortable(value: Scalar) -> tuple[bool, bool, float, str]:
 
 
 def write_table(rows: "pd.DataFrame", folder: Path) -> None:
+    """Write the table of a folder's runs into it, whole or not at all."""
     part = folder / f".{TABLE}.{uuid.uuid4().hex[:8]}"
     rows.to_csv(part, index=False)
     part.replace(folder / TABLE)
