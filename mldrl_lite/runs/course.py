@@ -9,7 +9,8 @@ from mldrl_lite.messages import InputError, Scalar, did_you_mean, listing
 from mldrl_lite.runs import launch
 from mldrl_lite.runs.kernel import threads
 from mldrl_lite.runs.launch import NotebookRun
-from mldrl_lite.runs.notebooks import declared, open_notebook, profile as profile_of
+from mldrl_lite.runs.notebooks import declared, open_notebook
+from mldrl_lite.runs.notebooks import profile as profile_of
 from mldrl_lite.runs.parameters import PROFILES, Declared
 
 

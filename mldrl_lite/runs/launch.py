@@ -20,14 +20,19 @@ from papermill.exceptions import PapermillExecutionError
 
 from mldrl_lite.messages import InputError, Scalar
 from mldrl_lite.runs.kernel import driving, lines
-from mldrl_lite.runs.notebooks import declared, kernel_for, open_notebook, read_fingerprint, read_result, save_pictures, with_language
+from mldrl_lite.runs.notebooks import (
+    declared,
+    kernel_for,
+    open_notebook,
+    read_fingerprint,
+    read_result,
+    save_pictures,
+    with_language,
+)
 from mldrl_lite.runs.progress import bar_options
 
 # What goes wrong is in the run's error; papermill would print it a second time.
 logging.getLogger("papermill").addHandler(logging.NullHandler())
-
-
-
 
 
 class _Engine(NBClientEngine):

@@ -10,6 +10,7 @@ from mldrl_lite.messages import TYPE_NAMES, InputError, Scalar, require
 PROFILES = ("full", "small")
 """How long a notebook runs: with its own values, or with the small ones that its parameters cell keeps."""
 
+
 def parse_scalar(text: str) -> Scalar:
     """Return `1`, `1e-3`, `True` or `None` as what they mean in Python, and any other text as it stands."""
     try:
@@ -98,5 +99,3 @@ def _range(name: str, first: int, last: int) -> list[int]:
 
 def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
-
-

@@ -89,12 +89,6 @@ def sweep(
     return _rows_of(collect(folder), plan)
 
 
-
-
-
-
-
-
 def _run(jobs: Sequence[Job], pool: AbstractContextManager[Executor], lock: Lock, bar: tqdm) -> None:
     futures: dict[Future, Job] = {}
     with bar, pool as executor:
@@ -153,10 +147,6 @@ def _bar(plan: Sequence[Job], todo: Sequence[Job], progress: bool) -> tqdm:
     # smoothing=0: runs that end in pairs would make the time left jump.
     shape = {"total": len(plan), "initial": done, "bar_format": layout, "smoothing": 0}
     return tqdm(desc=plan[0].stem, disable=not progress, **shape, **bar_options())
-
-
-
-
 
 
 def _rows_of(rows: "pd.DataFrame", plan: Sequence[Job]) -> "pd.DataFrame":

@@ -13,14 +13,13 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from mldrl_lite.runs import launch
 from mldrl_lite.__main__ import main
-from mldrl_lite.runs.course import run_course
-from mldrl_lite.runs.storing import store
-from mldrl_lite.runs import declared_parameters, pictures, run_notebook
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
+from mldrl_lite.runs import declared_parameters, launch, pictures, run_notebook
+from mldrl_lite.runs.course import run_course
 from mldrl_lite.runs.notebooks import read_result
+from mldrl_lite.runs.storing import store
 
 PIXEL = base64.b64encode(b"\x89PNG pretended").decode()
 SHOW = f"""from IPython.display import display

@@ -10,8 +10,8 @@ import pytest
 from conftest import NOTEBOOKS, find_rosmap
 from nbformat import NotebookNode
 
-from mldrl_lite.runs import declared_parameters
 from mldrl_lite.kernels.kernelspec import default_kernel
+from mldrl_lite.runs import declared_parameters
 from mldrl_lite.runs.notebooks import read_result
 
 # Few epochs: what is tested here is that the page holds, not how well it learns.

@@ -23,13 +23,11 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from mldrl_lite.runs import launch, plan, sweeps
-from mldrl_lite.runs.lock import sweep_lock
 from mldrl_lite.__main__ import main
-from mldrl_lite.runs import collect, sweep
 from mldrl_lite.messages import InputError
-from mldrl_lite.runs.parameters import Declared
 from mldrl_lite.notebook import RESULT_TYPE
+from mldrl_lite.runs import collect, launch, plan, sweep, sweeps
+from mldrl_lite.runs.parameters import Declared
 from mldrl_lite.runs.record import folder_name
 
 PARAMETERS = """n = 1  # a whole number
