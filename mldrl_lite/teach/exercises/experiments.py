@@ -174,7 +174,9 @@ def check_own_recipe(answer: object, most_epochs: int = 25, distance: float = 0.
 
 def _cross_validated(recipe: object) -> tuple[float, float]:
     """Return two areas under the ROC curve, of a recipe and of logistic regression, on the same three folds."""
-    from mldrl_lite.studies.recipes import cross_validate, fit_baseline, make_task
+    from mldrl_lite.studies.baselines import fit_baseline
+    from mldrl_lite.studies.fits import cross_validate
+    from mldrl_lite.studies.recipes import make_task
 
     samples = simulated()
     train = np.flatnonzero(np.arange(len(samples.labels)) % 4)

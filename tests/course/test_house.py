@@ -1,0 +1,96 @@
+"""The house: how large its rooms are, what each of them offers, and which way their arrows go."""
+
+import importlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+PACKAGE = ROOT / "mldrl_lite"
+ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+STUBS = sorted(PACKAGE.rglob("__init__.pyi"))
+LONG = ("teach/questions.py", "trainer/diagnosis.py", "trainer/translation.py")
+
+
+def length(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def module_name(stub: Path) -> str:
+    return ".".join(stub.parent.relative_to(ROOT).parts)
+
+
+def test_the_core_can_be_read_in_an_hour():
+    core = {path.name: length(path) for path in PACKAGE.glob("*.py") if path.name != "__main__.py"}
+    assert sum(core.values()) <= 1800, core
+
+
+def test_no_module_is_long():
+    modules = {path.relative_to(PACKAGE).as_posix(): length(path) for path in PACKAGE.rglob("*.py")}
+    # Questions are text, which nobody reads from end to end.
+    assert not {name: lines for name, lines in modules.items() if lines > 450 and name not in LONG}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_room_says_in_a_sentence_what_lives_there(room: str):
+    assert re.fullmatch(r"[A-Z][^\n]{30,}\.", importlib.import_module(f"mldrl_lite.{room}").__doc__)
+
+
+@pytest.mark.parametrize("stub", STUBS, ids=module_name)
+def test_what_a_room_offers_is_there_and_seen(stub: Path):
+    offered = re.findall(r"^from \S+ import (\w+) as \1$", stub.read_text(encoding="utf-8"), re.M)
+    lines = [line for line in stub.read_text(encoding="utf-8").splitlines() if line.startswith("from ")]
+    assert len(offered) == len(lines)
+    room = importlib.import_module(module_name(stub))
+    assert set(offered) <= set(dir(room))
+    for name in offered:
+        assert getattr(room, name) is not None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Arrows
+
+# Each turns one arrow round; the words are of the contract that must break.
+TURNED_ROUND = {
+    "sources.py": ("from mldrl_lite.runs.sweeps import sweep", "the core uses no room"),
+    "runs/table.py": ("from mldrl_lite.teach.quiz import self_test", "in one direction only"),
+    "trainer/arguments.py": ("from mldrl_lite.model import MMDynamic", "knows nothing of our model"),
+    "kernels/kernelspec.py": ("from mldrl_lite.messages import InputError", "Kernels stand alone"),
+}
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run([command, "--no-cache"], cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(PACKAGE, tmp_path / "mldrl_lite", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_arrows_go_one_way(copy: Path):
+    done = lint_imports(copy)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("module", TURNED_ROUND)
+def test_an_arrow_turned_round_breaks_its_contract(copy: Path, module: str):
+    line, contract = TURNED_ROUND[module]
+    file = copy / "mldrl_lite" / module
+    file.write_text(f"{file.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
+    done = lint_imports(copy)
+    assert done.returncode == 1
+    assert re.search(rf"{contract}.* BROKEN", re.sub(r"\x1b\[[\d;]*m", "", done.stdout))
+
+
+@pytest.mark.parametrize("room", ["", ".runs", ".trainer", ".kernels", ".teach", ".studies", ".__main__"])
+def test_importing_a_room_does_not_import_torch(room: str):
+    code = f"import sys, mldrl_lite{room}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
