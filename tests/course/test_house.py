@@ -13,7 +13,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "mldrl_lite"
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 STUBS = sorted(PACKAGE.rglob("__init__.pyi"))
-LONG = ("teach/questions.py", "trainer/diagnosis.py", "trainer/translation.py")
+LONG = ("teach/questions.py", "trainer/translation.py")
 
 
 def length(path: Path) -> int:
