@@ -6,8 +6,8 @@ experiments), `kernels` (warm kernels), `teach` (exercises and what a teacher ha
 notebooks compare).
 """
 
-import lazy_loader
+from mldrl_lite.messages import attach_stub
 
 # What can be imported from here stands in `__init__.pyi`. Lightning, whose import takes seconds, is imported with the
 # first name that needs it.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from mldrl_lite.kernels import commands as kernels
-from mldrl_lite.messages import InputError
+from mldrl_lite.messages import InputError, extras_named
 from mldrl_lite.runs import commands as runs
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(_shielded(sys.argv[1:] if arguments is None else arguments))
     with _sigterm_interrupts() as caught:
         try:
-            status = options.command(options)
+            with extras_named():
+                status = options.command(options)
         except InputError as error:
             print(f"mldrl-lite: {error}", file=sys.stderr)
             return 2

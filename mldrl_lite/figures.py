@@ -3,17 +3,19 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from cycler import cycler
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from sklearn.metrics import auc, confusion_matrix, roc_curve
 
-from mldrl_lite.messages import InputError, did_you_mean, listing
+from mldrl_lite.messages import InputError, did_you_mean, extras_named, listing
+
+with extras_named():
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+    from cycler import cycler
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # M. Okabe and K. Ito's palette, made to be told apart by colour-blind readers; yellow is left out: too faint on white.
 COLOURS = {
@@ -56,7 +58,8 @@ def read_scalars(log_dir: str | Path) -> pd.DataFrame:
     Raises:
         InputError: the folder has no event file.
     """
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    with extras_named():
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     if not list(Path(log_dir).glob("events.out.tfevents.*")):
         raise InputError(f"No TensorBoard event file in {str(log_dir)!r}: give the logger's log_dir, after a run.")
@@ -71,8 +74,9 @@ def read_hparams(log_dir: str | Path) -> dict[str, float | str | bool]:
     Raises:
         InputError: the folder has no event file, or one without hyperparameters.
     """
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+    with extras_named():
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
     metrics = read_scalars(log_dir).groupby("tag", sort=False)["value"].last()
     metadata = EventAccumulator(str(log_dir)).Reload().summary_metadata

@@ -1,9 +1,13 @@
 """Checks and error messages that say what was given, what is allowed, and what to do."""
 
 import math
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from numbers import Integral, Real
+
+import lazy_loader
 
 Scalar = str | int | float | bool | None
 
@@ -86,3 +90,67 @@ def _allowed(
         ]
         words = " ".join([TYPE_NAMES[kind], " and ".join(limits)]).strip()
     return words + (", or None" if or_none else "")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Optional packages
+
+_IMPORTED_AS = {
+    "pillow": "pil",
+    "pyyaml": "yaml",
+}  # where a distribution and its module differ by more than `-` and `_`
+
+
+class MissingExtra(ModuleNotFoundError, InputError):  # noqa: N818 - it is read as a sentence
+    """A package is not installed that an extra of mldrl-lite brings; the message names the extra."""
+
+
+@contextmanager
+def extras_named() -> Iterator[None]:
+    """Turn the failed import of an optional package into one sentence that names the extra to install.
+
+    Raises:
+        MissingExtra: in place of the `ModuleNotFoundError` for a package of an extra.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        extra = None if isinstance(error, MissingExtra) else _extra_of(module)
+        if extra is None:
+            raise
+        raise MissingExtra(
+            f"{module} is not installed; the extra {extra!r} brings it: pip install 'mldrl-lite[{extra}]'.",
+            name=error.name,
+        ) from error
+
+
+def _extra_of(module: str) -> str | None:
+    """Return the first extra of pyproject.toml that lists the distribution of this module."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        lines = requires("mldrl-lite") or []
+    except PackageNotFoundError:  # the package is on the path without being installed
+        return None
+    for line in lines:
+        distribution = re.match(r"[\w.-]+", line).group().lower()
+        extra = re.search(r"""extra == ['"]([\w-]+)""", line)
+        if extra and _IMPORTED_AS.get(distribution, distribution.replace("-", "_")) == module.lower():
+            return extra.group(1)
+    return None
+
+
+def attach_stub(package: str, file: str) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
+    """Do what `lazy_loader.attach_stub` does, and name the extra where a name needs a package that is not there.
+
+    Returns:
+        `__getattr__`, `__dir__` and `__all__` of the package whose `__init__.pyi` lists what it offers.
+    """
+    load, names, offered = lazy_loader.attach_stub(package, file)
+
+    def load_or_name_the_extra(name: str) -> object:
+        with extras_named():
+            return load(name)
+
+    return load_or_name_the_extra, names, offered

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mldrl_lite.messages import InputError, did_you_mean, listing
+from mldrl_lite.messages import InputError, did_you_mean, extras_named, listing
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -183,8 +183,9 @@ def download_rosmap(cache: Path | None = None) -> Path:
     Raises:
         InputError: no network, a wrong checksum, or a cache that cannot be written.
     """
-    import pooch
-    from requests import RequestException
+    with extras_named():
+        import pooch
+        from requests import RequestException
     from tqdm.auto import tqdm
 
     folder = cache or pooch.os_cache("mldrl_lite") / "ROSMAP"
