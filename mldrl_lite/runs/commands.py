@@ -1,4 +1,4 @@
-"""The subcommands of this room: `course`, `run`, `sweep`, `collect`, `store`, `picture`.
+"""The subcommands of this room: `course`, `run`, `sweep`, `search`, `collect`, `store`, `picture`.
 
 What runs notebooks is imported when it is needed: a page of help should not wait for it.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mldrl_lite.messages import InputError, require
+from mldrl_lite.runs.search_command import add_search, run_search
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ _VALUES = "0..9 is a range of whole numbers, commas separate values, and a value
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `course`, `run`, `sweep`, `collect`, `store` and `picture` to the command `mldrl-lite`."""
+    """Add `course`, `run`, `sweep`, `search`, `collect`, `store` and `picture` to the command `mldrl-lite`."""
     _add_course(_command(commands, "course", _course, "run notebooks one after the other, with a table of results"))
     run = _command(commands, "run", _run, "run one notebook once with parameters and keep what it leaves")
     sweep = _command(commands, "sweep", _sweep, "run one notebook with every combination of parameters")
@@ -33,6 +34,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         command.add_argument("-o", "--out", type=Path, help="folder for everything that is written (runs/sweep_NAME)")
         command.add_argument("--kernel", help="name of the Jupyter kernel")
         command.add_argument("--again", action="store_true", help="run also what the folder holds already")
+    add_search(_command(commands, "search", _search, "find good parameters by the mean of repeated runs (Optuna)"))
     collect = _command(commands, "collect", _collect, "write the table and the figure of all runs in a folder")
     collect.add_argument("out", type=Path)
     keep = _command(commands, "store", _store, "re-execute notebooks and store them with their outputs")
@@ -100,6 +102,10 @@ def _sweep(options: argparse.Namespace) -> int:
     from mldrl_lite.runs.parameters import Declared
 
     return _grid(options, _read(options, Declared.read_several))
+
+
+def _search(options: argparse.Namespace) -> int:
+    return run_search(options, _pairs(options))
 
 
 def _read(options: argparse.Namespace, read: "Callable[[Declared, str], Any]") -> dict[str, Any]:

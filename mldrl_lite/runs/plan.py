@@ -24,7 +24,12 @@ from mldrl_lite.sources import DATA_VARIABLE, find_folder
 _PACKAGE = Path(__file__).parents[1]
 
 
-def plan_jobs(notebook: str | Path, grid: Mapping[str, Any], out: str | Path, kernel: str | None = None) -> list[Job]:
+def plan_jobs(
+    notebook: str | Path,
+    grid: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    out: str | Path,
+    kernel: str | None = None,
+) -> list[Job]:
     """Check a grid against the notebook and return its runs, in the grid's order; see `sweep`."""
     node = open_notebook(notebook)
     names = declared(node)
@@ -35,7 +40,7 @@ def plan_jobs(notebook: str | Path, grid: Mapping[str, Any], out: str | Path, ke
     text = nbformat.writes(_without_outputs(node))
     data = cache(lambda data_type, data_dir: data_sha(data_type, data_dir, out))
     jobs = {}
-    for given in _points(_checked(grid, names, stem), list(names)):
+    for given in _points(grid, names, stem):
         every = defaults | given
         jobs[json.dumps(given)] = Job(
             name=folder_name(given),
@@ -70,11 +75,16 @@ def _checked(grid: Mapping[str, Any], names: Mapping[str, Declared], stem: str) 
     return checked
 
 
-def _points(grid: Mapping[str, Sequence[Scalar]], order: Sequence[str]) -> Iterator[dict[str, Scalar]]:
-    # In the grid's order of values, but in the notebook's order of names: the order of -p on a command line is chance.
-    for values in itertools.product(*grid.values()):
-        given = dict(zip(grid, values, strict=True))
-        yield {name: given[name] for name in order if name in given}
+def _points(
+    grid: Mapping[str, Any] | Sequence[Mapping[str, Any]], names: Mapping[str, Declared], stem: str
+) -> Iterator[dict[str, Scalar]]:
+    """Yield the points of a grid, or of several grids one after the other."""
+    for one in [grid] if isinstance(grid, Mapping) else grid:
+        checked = _checked(one, names, stem)
+        # In the grid's order of values, but in the notebook's order of names: that of -p on a command line is chance.
+        for values in itertools.product(*checked.values()):
+            given = dict(zip(checked, values, strict=True))
+            yield {name: given[name] for name in names if name in given}
 
 
 def _package_sha() -> str:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def sweep(
     notebook: str | Path,
-    grid: Mapping[str, Scalar | Iterable[Scalar]],
+    grid: Mapping[str, Scalar | Iterable[Scalar]] | Sequence[Mapping[str, Scalar | Iterable[Scalar]]],
     out: str | Path,
     *,
     jobs: int = 1,
@@ -51,7 +51,7 @@ def sweep(
 
     Args:
         notebook: an `.ipynb` file with a cell tagged `parameters`.
-        grid: values, or one value, for parameters that the notebook declares.
+        grid: values, or one value, for parameters that the notebook declares; several grids run one after the other.
         out: the folder of the runs; it may hold runs of the same notebook with other parameters.
         jobs: how many run at once, each in a kernel of its own with one thread, unless OMP_NUM_THREADS says otherwise.
         executor: takes the place of `jobs`. Runs are submitted to it as `execute(job)`, which can be pickled; its
