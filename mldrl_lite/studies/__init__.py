@@ -1,1 +1,1 @@
-"""What single notebooks compare: recipes of training (07), speed (08), and the benchmark of both."""
+"""What single notebooks draw and compare: hooks (03), recipes of training (07), speed (08), and the benchmark."""

@@ -11,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from mldrl_lite import figures
 from mldrl_lite.messages import InputError
+from mldrl_lite.studies.timeline import hook_timeline
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +85,7 @@ def test_hook_timeline_has_a_row_per_hook_and_a_dot_per_call():
             "depth": [0, 0, 0, 0],
         }
     )
-    axes = figures.hook_timeline(calls).axes[0]
+    axes = hook_timeline(calls).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["setup", "on_fit_start", "training_step"]
     drawn = np.concatenate([np.asarray(points.get_offsets()) for points in axes.collections if len(points.get_sizes())])
     assert {round(x) for x, _ in drawn} >= set(calls.index)
