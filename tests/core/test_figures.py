@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.tensorboard import SummaryWriter
 
 from mldrl_lite import figures
@@ -96,15 +95,3 @@ def test_colours_of_the_style_can_be_told_apart():
     assert len(set(values)) == len(values)
     figures.use_style()
     assert plt.rcParams["axes.prop_cycle"].by_key()["color"] == values
-
-
-def test_hyperparameters_are_read_back(tmp_path: Path):
-    logger = TensorBoardLogger(tmp_path, name="", version="a", default_hp_metric=False)
-    logger.log_hyperparams({"lr": 0.5, "name": "wide", "deep": True}, {"cv/auroc": 0.25})
-    logger.finalize("success")
-    assert figures.read_hparams(tmp_path / "a") == {"lr": 0.5, "name": "wide", "deep": True, "cv/auroc": 0.25}
-    other = TensorBoardLogger(tmp_path, name="", version="b")
-    other.log_metrics({"loss": 1.0}, step=0)
-    other.finalize("success")
-    with pytest.raises(InputError, match="holds no hyperparameters: log them with"):
-        figures.read_hparams(tmp_path / "b")

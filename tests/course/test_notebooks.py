@@ -152,7 +152,7 @@ def hooks_of(base: type) -> set[str]:
     return names | {"__init__", "state_dict", "load_state_dict", "state_key"}
 
 
-def dead_hooks(module: ast.Module) -> Iterator[str]:
+def hooks_never_called(module: ast.Module) -> Iterator[str]:
     for cls in (part for part in ast.walk(module) if isinstance(part, ast.ClassDef)):
         bases = [BASES[base.id] for base in cls.bases if isinstance(base, ast.Name) and base.id in BASES]
         for base in bases:
@@ -168,15 +168,17 @@ def dead_hooks(module: ast.Module) -> Iterator[str]:
 def test_the_finder_of_dead_hooks_finds_one():
     methods = "".join(f"    def {name}(self): ...\n" for name in ("on_train_ends", "on_epoch_end", "on_fit_end"))
     source = f"class A(Callback):\n{methods}"
-    assert list(dead_hooks(ast.parse(source))) == ["A.on_train_ends", "A.on_epoch_end"]
+    assert list(hooks_never_called(ast.parse(source))) == ["A.on_train_ends", "A.on_epoch_end"]
 
 
 def test_every_hook_that_is_defined_exists(node: NotebookNode):
-    assert not [name for cell in code_cells(node, without="dead-hook") for name in dead_hooks(tree(cell))]
+    assert not [name for cell in code_cells(node, without="dead-hook") for name in hooks_never_called(tree(cell))]
 
 
 def test_every_hook_of_the_package_exists():
-    assert not [name for path in (ROOT / "mldrl_lite").glob("*.py") for name in dead_hooks(ast.parse(path.read_text()))]
+    assert not [
+        name for path in (ROOT / "mldrl_lite").glob("*.py") for name in hooks_never_called(ast.parse(path.read_text()))
+    ]
     assert set(hook_names(Callback)) <= set(vars(HookRecorder))
 
 
