@@ -348,7 +348,7 @@ def timings(report: Report) -> str:
     return "\n".join(lines)
 
 
-def draw(report: Report, file: Path) -> None:
+def draw_findings(report: Report, file: Path) -> None:
     """Draw the findings that have a target: how far each is from it."""
     import matplotlib as mpl
 
@@ -421,7 +421,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (options.out / "bench.txt").write_text(text, encoding="utf-8")
     everything = json.dumps({"machine": machine, **asdict(report)}, indent=2)
     (options.out / "bench.json").write_text(everything, encoding="utf-8")
-    draw(report, options.out / "bench.png")
+   draw_findings(report, options.out / "bench.png")
     print(f"written: {options.out / 'bench.txt'}, bench.json and bench.png")
     return int(any(finding.verdict == "missed" for finding in report.findings))
 
