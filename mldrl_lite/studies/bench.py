@@ -421,7 +421,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (options.out / "bench.txt").write_text(text, encoding="utf-8")
     everything = json.dumps({"machine": machine, **asdict(report)}, indent=2)
     (options.out / "bench.json").write_text(everything, encoding="utf-8")
-   draw_findings(report, options.out / "bench.png")
+    draw_findings(report, options.out / "bench.png")
     print(f"written: {options.out / 'bench.txt'}, bench.json and bench.png")
     return int(any(finding.verdict == "missed" for finding in report.findings))
 
