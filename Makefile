@@ -4,6 +4,7 @@
 # make workshop    what a teacher hands out, in build/workshop; PROFILE=small shortens the long cells
 # make test-browser    the tests that need a browser
 # make bench  what the course says about speed, measured: a table and a figure in build/bench
+# Each of them builds the environment .venv first, where it is not there; TORCH=cpu gives it PyTorch's small CPU build.
 PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
@@ -11,6 +12,14 @@ NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
 OUT = runs
 # Much of the tests' time is spent waiting for kernels to start, so three at once keep two cores busy.
 WORKERS ?= 3
+
+# The versions of everything; make matrix gives others.
+CONSTRAINTS ?= constraints-torch.txt
+# PyTorch's own index of CPU builds, which TORCH=cpu takes: on Linux, plain pip brings gigabytes of CUDA libraries.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+ifneq ($(filter-out cpu,$(TORCH)),)
+$(error TORCH=$(TORCH) is not known: give TORCH=cpu, or leave it out for what pip brings)
+endif
 
 # The course's kernels are forked from a process that has torch and Lightning loaded; KERNEL=python3 starts plain ones.
 ifdef KERNEL
@@ -20,16 +29,42 @@ endif
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install run test test-browser bench lab workshop notebooks lint clean
+.PHONY: install run test test-browser bench lab workshop notebooks lint clean FORCE
 
 install: $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'mldrl-lite needs Python 3.11 or newer: make PYTHON=python3.12, say')"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
-	$(BIN)/mldrl-lite kernel
-	touch $@
+# Each file below stands for a step that was finished, so that a half-built environment is taken up where it stopped.
+# Where Python does not start in it, as after an upgrade of the system, it is made anew.
+WORKS := $(shell $(BIN)/python -c "import sys; sys.exit(sys.prefix == sys.base_prefix)" 2> /dev/null && echo yes)
+PIP = $(BIN)/python -m pip --require-virtualenv install --disable-pip-version-check --constraint $(CONSTRAINTS)
+TORCH_IS_THERE = $(VENV)/torch$(if $(TORCH),-$(TORCH))
+NOT_INSTALLED = { echo "mldrl-lite: $(1) could not be installed, for the reason that pip gives above; \
+once that is mended, the same command takes up where it stopped." >&2; exit 1; }
+
+$(VENV)/made: $(if $(WORKS),,FORCE)
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and \
+	  'mldrl-lite needs Python 3.11 or newer: make PYTHON=python3.12, say')"
+	@echo "Step 1 of 4: a virtual environment in $(VENV)"
+	@$(if $(WORKS),$(BIN)/python -m pip --version > /dev/null 2>&1 ||) $(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+# With --upgrade, 2.13.0+cpu replaces a 2.13.0 that came with CUDA, because pip takes it for newer.
+$(TORCH_IS_THERE): $(VENV)/made
+	@echo "Step 2 of 4: PyTorch $(if $(TORCH),from $(TORCH_INDEX),as pip brings it (on Linux with CUDA: gigabytes; \
+	TORCH=cpu is smaller)). Pip unpacks it at the end, for a minute or more"
+	@$(PIP) $(if $(TORCH),--upgrade --extra-index-url $(TORCH_INDEX)) torch || $(call NOT_INSTALLED,PyTorch)
+	@touch $(VENV)/torch $@
+
+$(VENV)/installed: pyproject.toml constraints.txt constraints-torch.txt $(TORCH_IS_THERE)
+	@echo "Step 3 of 4: the packages of the course"
+	@$(PIP) --editable ".[test]" || $(call NOT_INSTALLED,what the course needs)
+	@echo "Step 4 of 4: the warm kernel"
+	@$(BIN)/mldrl-lite kernel
+	@$(BIN)/python -c "import platform, torch; cuda = torch.version.cuda; print('$(VENV) is ready: Python', \
+	  platform.python_version() + ', torch', torch.__version__, f'(CUDA {cuda} build)' if cuda else '(CPU build)')"
+	@touch $@
+
+FORCE:
 
 run: install
 	$(BIN)/mldrl-lite course $(NOTEBOOKS) --out "$(OUT)" $(if $(PROFILE),--profile '$(PROFILE)') \

@@ -327,7 +327,7 @@ Notebooks about what PyTorch Lightning's `Trainer` really does. You need Python 
 In this folder, best in a [virtual environment](https://docs.python.org/3/library/venv.html):
 
 ```
-python -m pip install --constraint constraints.txt ./package
+python -m pip install --constraint constraints-torch.txt "./package[course]"
 jupyter lab --ServerApp.root_dir=. notebooks/00_quickstart.ipynb
 ```
 
@@ -377,12 +377,13 @@ def _as_anchor(heading: re.Match[str]) -> str:
 
 
 def copy_package(root: Path, out: Path) -> None:
-    """Copy what pip needs to install the package into `out/package`, and the versions into `out/constraints.txt`."""
+    """Copy what pip needs to install the package into `out/package`, and the versions into `out`."""
     unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", "*.orig", "*.rej", ".*")
     shutil.copytree(root / "mldrl_lite", out / "package" / "mldrl_lite", ignore=unwanted, copy_function=shutil.copyfile)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copyfile(root / name, out / "package" / name)
-    shutil.copyfile(root / "constraints.txt", out / "constraints.txt")
+    for name in ("constraints.txt", "constraints-torch.txt"):
+        shutil.copyfile(root / name, out / name)
 
 
 def _zip(out: Path) -> None:

@@ -92,7 +92,7 @@ def page(browser: "playwright.Browser", request: pytest.FixtureRequest) -> Itera
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the course, so that nothing is written into the notebooks of this one."""
     folder = tmp_path_factory.mktemp("course")
-    for name in ("pyproject.toml", "constraints.txt", "README.md"):
+    for name in ("pyproject.toml", "constraints.txt", "constraints-torch.txt", "README.md"):
         shutil.copy(ROOT / name, folder / name)
     (folder / "notebooks").mkdir()
     for path in NOTEBOOKS:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -12,10 +13,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT
 
 BINDER = ROOT / "binder"
@@ -53,6 +56,45 @@ def test_the_scripts_are_programs():
     for name in ("start", "postBuild"):
         assert os.access(BINDER / name, os.X_OK)
         assert (BINDER / name).read_text().startswith("#!/bin/bash\n")
+
+
+@pytest.fixture
+def with_condas_torch(tmp_path: Path) -> Path:
+    """The Python of an environment that has everything the tests have, but a torch of conda's choice."""
+    venv.create(tmp_path / "conda", symlinks=True)
+    python = tmp_path / "conda" / "bin" / "python"
+    [site] = (tmp_path / "conda").glob("lib/python3.*/site-packages")
+    (site / "tests.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    info = site / "torch-2.12.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.12.1\nRequires-Dist: sympy\n")
+    (info / "INSTALLER").write_text("conda\n")
+    return python
+
+
+@pytest.mark.parametrize("name", ["environment.yml", "binder/environment.yml"])
+def test_pip_leaves_the_torch_of_conda_alone(with_condas_torch: Path, name: str):
+    path = ROOT / name
+    [lines] = [part["pip"] for part in yaml.safe_load(path.read_text())["dependencies"] if isinstance(part, dict)]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        with_condas_torch,
+        "install",
+        "--dry-run",
+        "--quiet",
+        "--report",
+        "-",
+    ]
+    planned = subprocess.run(
+        [*pip, *shlex.split(" ".join(lines))], cwd=path.parent, capture_output=True, text=True, timeout=300
+    )
+    assert planned.returncode == 0, planned.stderr
+    wanted = {entry["metadata"]["name"] for entry in json.loads(planned.stdout)["install"]}
+    assert "mldrl-lite" in wanted
+    assert not {name for name in wanted if re.match(r"torch$|nvidia|cuda|triton", name)}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -85,6 +85,9 @@ def test_the_commands_exist(capsys: pytest.CaptureFixture[str]):
         main(["course", "--help"])
     assert "notebooks" in capsys.readouterr().out
     workshop = (ROOT / "mldrl_lite" / "teach" / "workshop.py").read_text()
-    for line in ("python -m pip install --constraint constraints.txt ./package", "jupyter lab --ServerApp.root_dir=."):
+    for line in (
+        'python -m pip install --constraint constraints-torch.txt "./package[course]"',
+        "jupyter lab --ServerApp.root_dir=.",
+    ):
         assert line in TEXT
         assert line in workshop

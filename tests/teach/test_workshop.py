@@ -330,7 +330,7 @@ def test_the_package_in_the_workshop_is_whole(workshop: Path):
     theirs = {path.relative_to(workshop / "package").as_posix() for path in (workshop / "package").rglob("*.*")}
     ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mldrl_lite").rglob("*.py*") if path.suffix != ".pyc"}
     assert theirs == ours | {"pyproject.toml", "README.md", "mldrl_lite/py.typed"}
-    assert (workshop / "constraints.txt").read_bytes() == (ROOT / "constraints.txt").read_bytes()
-    assert "pip install --constraint constraints.txt ./package\n" in (workshop / "README.md").read_text(
-        encoding="utf-8"
-    )
+    for name in ("constraints.txt", "constraints-torch.txt"):
+        assert (workshop / name).read_bytes() == (ROOT / name).read_bytes()
+    command = 'pip install --constraint constraints-torch.txt "./package[course]"\n'
+    assert command in (workshop / "README.md").read_text(encoding="utf-8")
