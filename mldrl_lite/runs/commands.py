@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from mldrl_lite.runs.parameters import Declared
 
 _INTERRUPTED = 128 + signal.SIGINT
-_VALUES = "0..9 is a range of whole numbers, commas separate values, and a value in quotes may hold commas: '\"a,b\"'"
+_VALUES = (
+    "0..9 is a range of whole numbers; commas separate values, but in quotes or brackets: '\"a,b\"', '[3, 4], [5]'"
+)
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -92,10 +94,8 @@ def _course(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from mldrl_lite.runs.parameters import Declared
-
     options.jobs = 1
-    return _grid(options, {name: [value] for name, value in _read(options, Declared.read).items()})
+    return _grid(options, _read(options, lambda entry, text: [entry.read(text)]))
 
 
 def _sweep(options: argparse.Namespace) -> int:
@@ -108,12 +108,14 @@ def _search(options: argparse.Namespace) -> int:
     return run_search(options, _pairs(options))
 
 
-def _read(options: argparse.Namespace, read: "Callable[[Declared, str], Any]") -> dict[str, Any]:
-    """Read the texts of the command line as the notebook declares them; `sweep` will refuse the others."""
-    from mldrl_lite.runs.notebooks import declared, open_notebook
+def _read(options: argparse.Namespace, read: "Callable[[Declared, str], list[Any]]") -> dict[str, list[Any]]:
+    """Read the texts of the command line as the notebook declares them."""
+    from mldrl_lite.runs.notebooks import declared, glance
+    from mldrl_lite.runs.parameters import check_grid, check_names
 
-    names = declared(open_notebook(options.notebook))
-    return {name: read(names[name], text) if name in names else text for name, text in _pairs(options).items()}
+    names, stem, texts = declared(glance(options.notebook)), options.notebook.stem, _pairs(options)
+    check_names(texts, names, stem)
+    return check_grid({name: read(names[name], text) for name, text in texts.items()}, names, stem)
 
 
 def _grid(options: argparse.Namespace, grid: Mapping[str, Any]) -> int:
@@ -171,9 +173,9 @@ def _store(options: argparse.Namespace) -> int:
 
 
 def _picture(options: argparse.Namespace) -> int:
-    from mldrl_lite.runs.notebooks import open_notebook, pictures
+    from mldrl_lite.runs.notebooks import glance, pictures
 
-    images = pictures(open_notebook(options.notebook))
+    images = pictures(glance(options.notebook))
     if not images:
         raise InputError(f"{str(options.notebook)!r} has no figure: store it with its outputs first.")
     require("number", options.number, int, at_least=1, at_most=len(images))

@@ -2,22 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from nbformat import NotebookNode
 
-from mldrl_lite.messages import InputError, Scalar, did_you_mean, listing
+from mldrl_lite.messages import InputError, did_you_mean, listing
 from mldrl_lite.runs import launch
 from mldrl_lite.runs.kernel import threads
 from mldrl_lite.runs.launch import NotebookRun
 from mldrl_lite.runs.notebooks import declared, open_notebook
 from mldrl_lite.runs.notebooks import profile as profile_of
-from mldrl_lite.runs.parameters import PROFILES, Declared
+from mldrl_lite.runs.parameters import PROFILES, Declared, without_default
 
 
 def run_course(
     notebooks: Iterable[Path],
     out_dir: Path,
-    parameters: Mapping[str, Scalar],
+    parameters: Mapping[str, Any],
     *,
     profile: str = "full",
     kernel: str | None = None,
@@ -62,8 +63,8 @@ def _refuse_twins(notebooks: Iterable[Path]) -> None:
 
 
 def _choices(
-    nodes: Mapping[Path, NotebookNode], parameters: Mapping[str, Scalar], profile: str
-) -> dict[Path, dict[str, Scalar] | str]:
+    nodes: Mapping[Path, NotebookNode], parameters: Mapping[str, Any], profile: str
+) -> dict[Path, dict[str, Any] | str]:
     """Return the values that each notebook runs with, or why it does not run."""
     if profile not in PROFILES:
         raise InputError(f"No profile {profile!r}{did_you_mean(profile, PROFILES)}: give {listing(PROFILES)}.")
@@ -72,12 +73,16 @@ def _choices(
     chosen = {}
     for path, node in nodes.items():
         missing = [name for name in parameters if name not in names[path]]
-        base = profile_of(node, profile)
-        chosen[path] = f"takes no {listing(missing)}" if missing else base | _typed(parameters, names[path])
+        unset = [name for name in without_default(names[path]) if name not in parameters]
+        base = profile_of(node, profile, path)
+        if missing or unset:
+            chosen[path] = f"takes no {listing(missing)}" if missing else f"needs {unset[0]}, which has no default"
+        else:
+            chosen[path] = base | _typed(parameters, names[path])
     return chosen
 
 
-def _refuse_strangers(parameters: Mapping[str, Scalar], names: Iterable[Mapping[str, Declared]]) -> None:
+def _refuse_strangers(parameters: Mapping[str, Any], names: Iterable[Mapping[str, Declared]]) -> None:
     """Stop unless some notebook takes all the parameters."""
     known = sorted({name for declared in names for name in declared} - {"out_dir"})
     for name in parameters:
@@ -91,7 +96,7 @@ def _refuse_strangers(parameters: Mapping[str, Scalar], names: Iterable[Mapping[
         raise InputError(f"No notebook takes all of {', '.join(parameters)}: give them in separate calls.")
 
 
-def _typed(parameters: Mapping[str, Scalar], names: Mapping[str, Declared]) -> dict[str, Scalar]:
+def _typed(parameters: Mapping[str, Any], names: Mapping[str, Declared]) -> dict[str, Any]:
     return {
         name: names[name].read(value) if isinstance(value, str) else names[name].check(value)
         for name, value in parameters.items()

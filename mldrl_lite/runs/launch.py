@@ -18,16 +18,17 @@ from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from mldrl_lite.messages import InputError, Scalar
+from mldrl_lite.messages import InputError
 from mldrl_lite.runs.kernel import driving, lines
 from mldrl_lite.runs.notebooks import (
-    declared,
     kernel_for,
     open_notebook,
+    own_folder,
     read_fingerprint,
     read_result,
     save_pictures,
     with_language,
+    with_parameters,
 )
 from mldrl_lite.runs.progress import bar_options
 
@@ -60,7 +61,7 @@ papermill_engines.register(_Engine.__name__, _Engine)
 def execute_notebook(
     node: NotebookNode,
     copy: Path,
-    parameters: Mapping[str, Scalar],
+    parameters: Mapping[str, Any],
     *,
     kernel: str,
     cwd: str | None = None,
@@ -83,10 +84,9 @@ def execute_notebook(
         try:
             with driving(words) as options:
                 papermill.execute_notebook(
-                    with_language(node),
+                    with_language(with_parameters(node, parameters)),
                     # papermill fills in "{name}" in paths; here, braces are only braces.
                     re.sub(r"([{}])", r"\1\1", str(copy)),
-                    dict(parameters),
                     engine_name=_Engine.__name__,
                     kernel_name=kernel,
                     progress_bar={"desc": bar, "leave": False, **bar_options()} if bar else False,
@@ -130,7 +130,7 @@ class NotebookRun:
 
 
 def run_notebook(
-    notebook: Path, out_dir: Path, parameters: Mapping[str, Scalar], kernel: str | None = None
+    notebook: Path, out_dir: Path, parameters: Mapping[str, Any], kernel: str | None = None
 ) -> NotebookRun:
     """Execute a notebook into `out_dir/NAME.ipynb`, its files into `out_dir/NAME/`, its figures into `…/pictures/`.
 
@@ -142,9 +142,10 @@ def run_notebook(
     node = open_notebook(notebook)
     folder = _emptied(notebook, out_dir)
     copy = out_dir / notebook.name
-    own = {"out_dir": str(folder)} if "out_dir" in declared(node) else {}
     start = time.perf_counter()
-    error = execute_notebook(node, copy, {**own, **parameters}, kernel=kernel_for(node, kernel), bar=notebook.stem)
+    error = execute_notebook(
+        node, copy, own_folder(node, folder) | dict(parameters), kernel=kernel_for(node, kernel), bar=notebook.stem
+    )
     seconds = time.perf_counter() - start
     executed = nbformat.read(copy, as_version=4) if copy.is_file() else node
     return NotebookRun(

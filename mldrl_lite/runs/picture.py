@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from mldrl_lite.figures import COLOURS, STYLE
 from mldrl_lite.runs.record import OWN
+from mldrl_lite.runs.values import sort_key
 
 # Varied to see the scatter, not an effect.
 REPLICATES = ("cv", "fold", "seed", "split_seed", "repeat")
@@ -114,9 +115,8 @@ def _effect(axes: Axes, rows: pd.DataFrame, metric: str, along: str, colour: str
 
 def _places(axes: Axes, values: pd.Series) -> np.ndarray:
     """Return where each value goes on the x axis: side by side with their names, or to scale if they are many."""
-    distinct = sorted(
-        set(values), key=lambda value: (value is not None, isinstance(value, str), 0 if value is None else value)
-    )
+    names = values.map(repr)  # a list can be no key of a dict
+    distinct = sorted(dict(zip(names, values, strict=True)).values(), key=sort_key)
     if len(distinct) > _MOST_TICKS and _has_numbers(values):
         return values.astype(float).to_numpy()
     labels = [_label(value) for value in distinct]
@@ -124,7 +124,7 @@ def _places(axes: Axes, values: pd.Series) -> np.ndarray:
     axes.set_xticks(range(len(distinct)), labels, rotation=30 if crowded else 0, ha="right" if crowded else "center")
     axes.set_xlim(-0.5, len(distinct) - 0.5)
     axes.grid(axis="x", visible=False)
-    return values.map({value: i for i, value in enumerate(distinct)}).astype(float).to_numpy()
+    return names.map({repr(value): i for i, value in enumerate(distinct)}).astype(float).to_numpy()
 
 
 def _label(value: object) -> str:

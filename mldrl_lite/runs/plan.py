@@ -4,21 +4,22 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbformat import NotebookNode
 
-from mldrl_lite.messages import InputError, Scalar, did_you_mean, listing
+from mldrl_lite.messages import InputError, did_you_mean, listing
 from mldrl_lite.runs.notebooks import declared, kernel_for, open_notebook
-from mldrl_lite.runs.parameters import Declared
+from mldrl_lite.runs.parameters import MISSING, Declared, check_grid
 from mldrl_lite.runs.record import OWN, RECORD, Job, folder_name, read_record, records, same
+from mldrl_lite.runs.values import to_json
 from mldrl_lite.sources import DATA_VARIABLE, find_folder
 
 _PACKAGE = Path(__file__).parents[1]
@@ -35,21 +36,21 @@ def plan_jobs(
     names = declared(node)
     out = Path(os.path.abspath(out))
     stem = Path(notebook).stem
-    defaults = {name: entry.default for name, entry in names.items() if isinstance(entry.default, Scalar)}
+    defaults = {name: entry.default for name, entry in names.items() if entry.default is not MISSING}
     source = {"notebook": _code_sha(node), "package": _package_sha()}
     text = nbformat.writes(_without_outputs(node))
     data = cache(lambda data_type, data_dir: data_sha(data_type, data_dir, out))
     jobs = {}
     for given in _points(grid, names, stem):
         every = defaults | given
-        jobs[json.dumps(given)] = Job(
+        jobs[json.dumps(to_json(given))] = Job(
             name=folder_name(given),
             out=str(out),
             stem=stem,
             notebook=text,
             given=given,
             every=every | ({"out_dir": None} if "out_dir" in names else {}),
-            origin=source | {"data": data(every.get("data_type"), every.get("data_dir"))},
+            origin=source | {"data": data(*(_as_text(every.get(name)) for name in ("data_type", "data_dir")))},
             kernel=kernel_for(node, kernel),
             cwd=os.getcwd(),
         )
@@ -57,30 +58,18 @@ def plan_jobs(
     return list(jobs.values())
 
 
-def _checked(grid: Mapping[str, Any], names: Mapping[str, Declared], stem: str) -> dict[str, list[Scalar]]:
-    checked = {}
-    for name, values in grid.items():
-        if name not in names:
-            known = [known for known in names if known != "out_dir"]
-            takes = f"give {listing(known)}" if known else "tag its first code cell 'parameters'"
-            raise InputError(f"{stem} takes no parameter {name!r}{did_you_mean(name, known)}: {takes}.")
-        if name in OWN:
-            raise InputError(f"Parameter {name} cannot be swept: the table has a column of that name; rename it.")
-        if name == "out_dir":
-            raise InputError("out_dir cannot be swept: each run gets a folder of its own in --out (out=).")
-        several = isinstance(values, Iterable) and not isinstance(values, str)
-        checked[name] = [names[name].check(value) for value in (values if several else [values])]
-        if not checked[name]:
-            raise InputError(f"Parameter {name} has no value: give one or more.")
-    return checked
+def _refuse_columns(grid: Mapping[str, Any]) -> None:
+    if taken := [name for name in grid if name in OWN]:
+        raise InputError(f"Parameter {taken[0]} cannot be swept: the table has a column of that name; rename it.")
 
 
 def _points(
     grid: Mapping[str, Any] | Sequence[Mapping[str, Any]], names: Mapping[str, Declared], stem: str
-) -> Iterator[dict[str, Scalar]]:
+) -> Iterator[dict[str, Any]]:
     """Yield the points of a grid, or of several grids one after the other."""
     for one in [grid] if isinstance(grid, Mapping) else grid:
-        checked = _checked(one, names, stem)
+        _refuse_columns(one)
+        checked = check_grid(one, names, stem)
         # In the grid's order of values, but in the notebook's order of names: that of -p on a command line is chance.
         for values in itertools.product(*checked.values()):
             given = dict(zip(checked, values, strict=True))
@@ -111,14 +100,18 @@ def _without_outputs(node: NotebookNode) -> NotebookNode:
     return node
 
 
-def data_sha(data_type: Scalar, data_dir: Scalar, out: Path) -> str:
+def _as_text(value: object) -> str | None:
+    return str(value) if isinstance(value, str | PurePath) else None
+
+
+def data_sha(data_type: str | None, data_dir: str | None, out: Path) -> str:
     """Return the sha256 of the files that these parameters name; "" when they name none, or a built-in source.
 
     A folder that cannot be used is the notebook's to complain about.
     """
     if data_type in ("SIMULATED", "WDBC"):
         return ""
-    folder = Path(data_dir).expanduser() if data_dir and isinstance(data_dir, str) else None
+    folder = Path(data_dir).expanduser() if data_dir else None
     if isinstance(data_type, str) and (folder or os.environ.get(DATA_VARIABLE)):
         with suppress(InputError):
             folder = find_folder(data_type, data_dir) or folder

@@ -14,15 +14,15 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import nbformat
 
-from mldrl_lite.messages import Scalar
 from mldrl_lite.runs import launch
-from mldrl_lite.runs.notebooks import read_fingerprint, read_result, save_pictures
-from mldrl_lite.runs.parameters import parse_scalar
+from mldrl_lite.runs.notebooks import own_folder, read_fingerprint, read_result, save_pictures
+from mldrl_lite.runs.parameters import literal
+from mldrl_lite.runs.values import from_json, to_json
 
 RECORD = "run.json"
 OWN = ("seconds", "status", "error", "fingerprint", "run")
@@ -46,9 +46,9 @@ class Job:
     """The notebook's file name without `.ipynb`."""
     notebook: str
     """The notebook as text, so that an edit on the way does not split the sweep."""
-    given: Mapping[str, Scalar]
+    given: Mapping[str, Any]
     """The parameters that the sweep sets."""
-    every: Mapping[str, Scalar]
+    every: Mapping[str, Any]
     """All parameters, defaults included."""
     origin: Mapping[str, str]
     """What the run depends on besides its parameters: sha256 of code cells, of data and of this package."""
@@ -61,7 +61,7 @@ class Job:
 _LONGEST_NAME = 100
 
 
-def folder_name(given: Mapping[str, Scalar]) -> str:
+def folder_name(given: Mapping[str, Any]) -> str:
     """Return a name such as `cv=3,lr=0.001`, which any file system can hold.
 
     Where a value cannot be shown as it is, or the name would be too long, the name ends in eight digits of a hash, so
@@ -71,20 +71,20 @@ def folder_name(given: Mapping[str, Scalar]) -> str:
     name = ",".join(parts.values()) or "defaults"
     if name == (",".join(parts) or "defaults") and len(name) <= _LONGEST_NAME and not _looks_otherwise(given):
         return name
-    digest = hashlib.sha256(json.dumps(dict(given)).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(json.dumps(to_json(dict(given))).encode()).hexdigest()[:8]
     return f"{name[: _LONGEST_NAME - 9]}-{digest}"
 
 
-def _plain(value: Scalar) -> str:
+def _plain(value: Any) -> str:
     text = str(value)
     text = text if len(text) <= 40 else text[-40:]  # the end of a path says more than its start
     return re.sub(r"[^A-Za-z0-9.+_-]+", "_", text)
 
 
-def _looks_otherwise(given: Mapping[str, Scalar]) -> bool:
-    """Say whether a text ends in a dot, which Windows drops, or looks like a number or None, which it is not."""
-    texts = [value for value in given.values() if isinstance(value, str)]
-    return any(text.endswith(".") or parse_scalar(text) != text for text in texts)
+def _looks_otherwise(given: Mapping[str, Any]) -> bool:
+    """Say whether a text ends in a dot, which Windows drops, or would mean another value than the text in Python."""
+    texts = [value for value in given.values() if isinstance(value, str | PurePath)]
+    return any(isinstance(text, PurePath) or text.endswith(".") or literal(text) != text for text in texts)
 
 
 def execute(job: Job) -> str:
@@ -96,11 +96,12 @@ def execute(job: Job) -> str:
         return "dropped"
     folder = new_folder(job)
     try:
+        node = nbformat.reads(job.notebook, as_version=4)
         start = time.perf_counter()
         error = launch.execute_notebook(
-            nbformat.reads(job.notebook, as_version=4),
+            node,
             folder / f"{job.stem}.ipynb",
-            job.given | ({"out_dir": str(folder)} if "out_dir" in job.every else {}),
+            job.given | own_folder(node, folder),
             kernel=job.kernel,
             cwd=job.cwd,
         )
@@ -139,8 +140,8 @@ def keep(job: Job, folder: Path, error: str, seconds: float) -> str:
 def _write_record(job: Job, folder: Path, outcome: Mapping[str, Any]) -> None:
     record = {
         "stem": job.stem,
-        "given": dict(job.given),
-        "parameters": {name: value for name, value in job.every.items() if name != "out_dir"},
+        "given": to_json(dict(job.given)),
+        "parameters": to_json({name: value for name, value in job.every.items() if name != "out_dir"}),
         "origin": dict(job.origin),
         "ended": time.time(),
         "fingerprint": read_fingerprint(folder / "ledger.json"),
@@ -182,9 +183,13 @@ def is_done(job: Job) -> bool:
     return bool(held and same(held["given"], job.given) and held["origin"] == job.origin and held["status"] == "ok")
 
 
-def same(given: Mapping[str, Scalar], other: Mapping[str, Scalar]) -> bool:
+def same(given: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Say whether two sets of parameters are the same; not a number is the same as itself here."""
-    return json.dumps(dict(given), sort_keys=True) == json.dumps(dict(other), sort_keys=True)
+    return _canonical(given) == _canonical(other)
+
+
+def _canonical(given: Mapping[str, Any]) -> str:
+    return json.dumps(to_json(dict(given)), sort_keys=True)
 
 
 def records(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -202,7 +207,9 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     whole = isinstance(record, dict) and all(isinstance(record.get(key), kind) for key, kind in _KINDS.items())
-    return record if whole else None
+    if not whole:
+        return None
+    return record | {key: from_json(record[key]) for key in ("given", "parameters")}
 
 
 def _is_current(job: Job) -> bool:

@@ -103,12 +103,12 @@ def _runner(notebook: Path, out: Path, jobs: int, kernel: str | None) -> "Run":
 
 
 def _read_spec(options: argparse.Namespace, texts: Mapping[str, str]) -> "Spec":
-    from mldrl_lite.runs.notebooks import declared, open_notebook
+    from mldrl_lite.runs.notebooks import declared, glance
     from mldrl_lite.runs.search import Goal, Spec
     from mldrl_lite.runs.space import read_space
 
     goal = Goal(options.maximize or options.minimize, maximize=options.maximize is not None)
-    names = declared(open_notebook(options.notebook))
+    names = declared(glance(options.notebook))
     over = [name.strip() for name in options.over.split(",") if name.strip()]
     for name in (*texts, *over):
         if name not in names or name == "out_dir":

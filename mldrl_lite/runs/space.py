@@ -66,7 +66,7 @@ def read_space(texts: Mapping[str, str], declared: Mapping[str, Declared]) -> di
 
 
 def _allowed(parameter: Declared, text: str) -> Range | Values:
-    found = _RANGE.fullmatch(text) if parameter.kind is not str else None
+    found = _RANGE.fullmatch(text) if not parameter.takes_text else None
     if not found:
         return Values(tuple(parameter.read_several(text)))
     low, high = (parameter.read(end) for end in found.groups()[:2])

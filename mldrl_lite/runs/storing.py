@@ -12,12 +12,11 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from papermill.translators import translate_parameters
 from PIL import Image
 
-from mldrl_lite.messages import InputError
 from mldrl_lite.runs.kernel import driving, threads
-from mldrl_lite.runs.notebooks import declared, kernel_for, open_notebook, parameters_cell, profile
+from mldrl_lite.runs.notebooks import kernel_for, open_notebook, parameters_cell, profile
+from mldrl_lite.runs.values import assignments
 
 
 def store(notebook: Path, kernel: str | None = None) -> None:
@@ -33,13 +32,13 @@ def store(notebook: Path, kernel: str | None = None) -> None:
         nbclient.exceptions.CellExecutionError: a cell failed; the stored notebook is as before.
     """
     node = open_notebook(notebook)
-    values = _stored_values(notebook, node)
+    values = profile(node, "stored", notebook)
     cell = parameters_cell(node)
     source = cell.source if cell else ""
     kernel = kernel_for(node, kernel)
     with _workplace(notebook, values) as folder, threads(1) as pool:
         if values:  # in the same cell, so that the numbers of the cells stay those of a reader's run
-            cell.source += "\n\n" + translate_parameters(kernel, "python", values, "Stored with")
+            cell.source += "\n\n" + assignments(values, "Stored with")
         pool.submit(_execute_all, node, str(folder), kernel).result()
     if values:
         cell.source = source
@@ -47,13 +46,6 @@ def store(notebook: Path, kernel: str | None = None) -> None:
     part = notebook.with_suffix(".part")
     nbformat.write(node, part)
     os.replace(part, notebook)
-
-
-def _stored_values(notebook: Path, node: NotebookNode) -> dict[str, Any]:
-    values, names = profile(node, "stored"), declared(node)
-    if unknown := [name for name in values if name not in names]:
-        raise InputError(f"{notebook} is to be stored with {unknown[0]}, which it does not declare: mend its metadata.")
-    return {name: names[name].check(value) for name, value in values.items()}
 
 
 def _workplace(notebook: Path, values: Mapping[str, Any]) -> AbstractContextManager[str | Path]:

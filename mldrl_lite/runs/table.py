@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mldrl_lite.messages import InputError, Scalar
+from mldrl_lite.messages import InputError
 from mldrl_lite.runs.record import OWN, records
+from mldrl_lite.runs.values import sort_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def table_of_runs(folder: str | Path) -> "pd.DataFrame":
     newest = max(all_records, key=lambda record: record["ended"], default=None)
     rows = [_row(record, names, newest) | {"run": path.name} for path, record in found]
     metrics = dict.fromkeys(name for row in rows for name in row if name not in (*names, *OWN))
-    rows.sort(key=lambda row: [_sortable(row[name]) for name in names])
+    rows.sort(key=lambda row: [sort_key(row[name]) for name in names])
     columns = [*names, *metrics, *OWN]
     # As objects first: of whole numbers and None, pandas would make floating-point numbers.
     frame = pd.DataFrame([[row.get(column) for column in columns] for row in rows], columns=columns, dtype=object)
@@ -71,11 +72,6 @@ def _row(record: Mapping[str, Any], names: Sequence[str], newest: Mapping[str, A
         "error": record["error"],
         "fingerprint": fingerprint,
     }
-
-
-def _sortable(value: Scalar) -> tuple[bool, bool, float, str]:
-    text = isinstance(value, str)
-    return (value is not None, text, 0.0 if text or value is None else float(value), value if text else "")
 
 
 def write_table(rows: "pd.DataFrame", folder: Path) -> None:

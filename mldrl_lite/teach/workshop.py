@@ -130,10 +130,10 @@ def with_values(source: str, values: dict[str, Scalar]) -> str:
         InputError: the cell has no such parameter.
     """
     for name, value in values.items():
-        line = re.compile(rf"^{re.escape(name)} = .*?(?=  #|$)", re.M)
+        line = re.compile(rf"^({re.escape(name)}(?:: [^=#\n]+)?) = .*?(?=  #|$)", re.M)
         if not line.search(source):
             raise InputError(f"The small profile names {name!r}, which is no parameter of its notebook: rename one.")
-        source = line.sub(lambda _, name=name, value=value: f"{name} = {value!r}", source, count=1)
+        source = line.sub(lambda found, value=value: f"{found[1]} = {value!r}", source, count=1)
     return source
 
 

@@ -190,8 +190,7 @@ def test_trials_without_a_value_have_no_mean():
 
 # --- what may be tried ----------------------------------------------------------------------------------------------
 
-LR, WIDTH = Declared.from_source("lr", "0.01"), Declared.from_source("width", "32")
-KIND = Declared.from_source("kind", "'a'")
+LR, WIDTH, KIND = Declared("lr", 0.01), Declared("width", 32), Declared("kind", "a")
 
 
 @pytest.mark.parametrize(

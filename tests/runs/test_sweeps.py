@@ -27,13 +27,13 @@ from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
 from mldrl_lite.runs import collect, launch, plan, sweep, sweeps
-from mldrl_lite.runs.parameters import Declared
+from mldrl_lite.runs.parameters import declared_in
 from mldrl_lite.runs.record import folder_name
 
 PARAMETERS = """n = 1  # a whole number
 rate = 0.1  # above 0
 kind = "a"  # a name
-cv = 0  # the fold, or None for none
+cv: int | None = 0  # the fold
 out_dir = "x"  # the folder"""
 
 # Light on purpose: what show_result leaves, without the second that its import of pandas takes.
@@ -97,8 +97,8 @@ def pretence(monkeypatch: pytest.MonkeyPatch) -> Pretence:
     ("given", "message"),
     [
         (["raet", "0.1"], "page takes no parameter 'raet' (did you mean 'rate'?): give n, rate, kind or cv."),
-        (["n", "1.5"], "Parameter n = 1.5 cannot be used: give a whole number."),
-        (["n", "1,two"], "Parameter n = 'two' cannot be used: give a whole number."),
+        (["n", "1.5"], "Parameter n = 1.5 cannot be used: give a whole number"),
+        (["n", "1,two"], "Parameter n = 'two' cannot be used: give a whole number"),
         (["n", "None"], "Parameter n = None cannot be used"),
         (["n", "True"], "Parameter n = True cannot be used"),
         (["n", "9..0"], "give a range that goes up, such as 0..9"),
@@ -133,10 +133,7 @@ def test_other_inputs_that_cannot_be_used_get_a_sentence(notebook: Path, capsys:
 
 
 def test_texts_mean_what_the_notebook_declares():
-    entries = [
-        Declared.from_source(*entry) for entry in (("n", "1", "a number, or None"), ("rate", "1e-3"), ("s", "''"))
-    ]
-    number, rate, text = entries
+    number, rate, text = declared_in("n: int | None = 1\nrate = 1e-3\ns: str = ''").values()
     assert number.read_several("0..3, 7,None") == [0, 1, 2, 3, 7, None]
     assert rate.read_several("1e-3,3e-3,1") == [0.001, 0.003, 1.0]
     assert all(type(value) is float for value in rate.read_several("1,2"))
@@ -144,7 +141,7 @@ def test_texts_mean_what_the_notebook_declares():
     assert text.read_several("""2024,0..9,"a,b",'c, d',../data,""") == ["2024", "0..9", "a,b", "c, d", "../data", ""]
     assert text.read("None") == "None"
     assert text.read("a,b") == "a,b"
-    unknown = Declared.from_source("x", "None")
+    unknown = declared_in("x = None")["x"]
     assert unknown.read_several("1,None,a,0..2") == [1, None, "a", 0, 1, 2]
 
 
