@@ -26,7 +26,7 @@ def write_report(search: Search) -> None:
     part.replace(search.folder / TABLE)
     if any(trial.values for trial in trials):
         part = search.folder / f".{FIGURE}.{uuid.uuid4().hex[:8]}.png"
-        draw(search.spec, trials, part)
+        draw_search(search.spec, trials, part)
         part.replace(search.folder / FIGURE)
 
 
@@ -103,7 +103,7 @@ def told_of_test(rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
 # The picture
 
 
-def draw(spec: Spec, trials: Sequence[Trial], file: Path) -> None:
+def draw_search(spec: Spec, trials: Sequence[Trial], file: Path) -> None:
     """Draw the trials in their order, and the goal by each parameter, into a PNG file."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
