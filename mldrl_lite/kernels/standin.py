@@ -6,7 +6,8 @@ the kernel ends. The forking process (`forking.py`) is started when it is first 
 when it has been idle for a while. The *kernel* is a fork of it, in a session of its own, and dies with its stand-in.
 
 What a fork cannot change later (packages, limits, variables that are read at import) is part of the socket's name, so
-each such setting has a forking process of its own. Where that fails, the stand-in becomes a plain kernel and says why.
+each such setting has a forking process of its own. Until the kernel runs, anything may fail: then the stand-in becomes
+a plain kernel and says why.
 """
 
 import contextlib
@@ -18,18 +19,21 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Iterator
+from typing import Any
 
 FOLDER = "MLDRL_LITE_KERNELS"
 IDLE = "MLDRL_LITE_KERNELS_IDLE"
 PRELOAD = "MLDRL_LITE_KERNELS_PRELOAD"
 """Environment variables: the folder of the sockets, seconds until an idle forking process ends, modules to import."""
 
-_ANSWER_WITHIN = 40.0  # seconds; clients give a kernel 60 to start, and a plain start must still fit in
+_READY_WITHIN = 40.0  # seconds; clients give a kernel 60 to start, and a plain start must still fit in
 _READ_AT_IMPORT = """
     PYTHON LD_ LC_ LANG TZ HOME TMP TEMP XDG_ MALLOC_ MLDRL_LITE_KERNELS OMP_ GOMP_ KMP_ MKL_ OPENBLAS_ GOTO_ BLIS_ NPY_
     NUMEXPR_ SKLEARN_ SCIPY_ JOBLIB_ TORCH PYTORCH_ ATEN_ CUDA_ NVIDIA_ NCCL_ HIP_ TF_ GRPC_ PROTOCOL_BUFFERS_ MPL QT_
-    SPYDER IPYTHON PYDEVD_ DEBUGPY_ PL_ LIGHTNING_ POSSIBLE_USER_WARNINGS RANK LOCAL_RANK WORLD_SIZE SLURM_ JSM_
+    SPYDER IPYTHON PYDEVD_ DEBUGPY_ PL_ LIGHTNING_ POSSIBLE_USER_WARNINGS RANK LOCAL_RANK WORLD_SIZE SLURM_ JSM_ JE_
+    ARROW_
 """  # prefixes of environment variables
 _ELSEWHERE = """
     CUDA_VISIBLE_DEVICES KMP_DUPLICATE_LIB_OK KMP_INIT_AT_FORK PYTORCH_NVML_BASED_CUDA_CHECK TORCHINDUCTOR_CACHE_DIR
@@ -42,7 +46,10 @@ sys.path[:] = filter(None, sys.path)
 import mldrl_lite.kernels.forking
 mldrl_lite.kernels.forking.serve(*sys.argv[1:])
 """
-_INLINE = "module://matplotlib_inline.backend_inline"  # what ipykernel sets where MPLBACKEND is not
+_UNLESS_SET = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # which ipykernel sets too
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pandas imports PyArrow, where there is one: it starts a thread
+}
 
 
 COLD = "mldrl-lite: this kernel starts cold"
@@ -55,12 +62,16 @@ class ColdStartError(Exception):
 
 def main(arguments: list[str]) -> None:
     """Be a kernel for Jupyter: stand in for a forked one, or become a plain one."""
+    deadline = time.monotonic() + _READY_WITHIN
     try:
-        link, kernel = ask_for_kernel(arguments)
-    except (ColdStartError, OSError) as why:
-        print(f"{COLD}, because {why}.", file=sys.stderr, flush=True)
+        kernel = StandIn(*ask_for_kernel(arguments, deadline))
+        kernel.wait_until_ready(max(5, deadline - time.monotonic()))
+    except Exception as error:  # of whatever kind: a plain kernel can still be had
+        why = error if isinstance(error, ColdStartError | OSError) else repr(error)
+        with contextlib.suppress(Exception):
+            print(f"{COLD}, because {why}.", file=sys.stderr, flush=True)
         _become_plain_kernel(arguments)
-    _end_as(stand_in(link, kernel))
+    _end_as(kernel.wait_until_ended())
 
 
 def _become_plain_kernel(arguments: list[str]) -> None:
@@ -75,11 +86,15 @@ def _become_plain_kernel(arguments: list[str]) -> None:
 # --- the stand-in ---------------------------------------------------------------------------------------------------
 
 
-def ask_for_kernel(arguments: list[str]) -> tuple[socket.socket, int]:
+def ask_for_kernel(arguments: list[str], deadline: float) -> tuple[socket.socket, int]:
     """Have a kernel forked with this process's streams, folder and environment.
 
+    Args:
+        arguments: the kernel's own.
+        deadline: what `time.monotonic()` returns when it is too late.
+
     Returns:
-        The connection on which the kernel's wait status will come, and its process id.
+        The connection on which more will be heard of the kernel, and its process id.
 
     Raises:
         ColdStartError, OSError: there is none to be had.
@@ -93,31 +108,49 @@ def ask_for_kernel(arguments: list[str]) -> tuple[socket.socket, int]:
     handed = [0, 1, 2, os.open(".", os.O_RDONLY | os.O_DIRECTORY), heard]
     os.umask(umask := os.umask(0o077))
     asked = {"arguments": arguments, "environment": dict(os.environ), "umask": umask, "executable": sys.executable}
-    request = json.dumps(asked).encode()
-    for _ in range(5):
-        # A forking process may end (idle, outdated, killed) at any moment; then another one is asked.
-        with contextlib.suppress(ConnectionError):
-            link = _connect(folder, name)
-            socket.send_fds(link, [struct.pack("=Q", len(request))], handed)
-            link.sendall(request)
-            if answer := _receive(link):
-                break
-            link.close()
-    else:
-        log = os.path.join(folder, f"{name}.log")
-        raise ColdStartError(f"the process that forks kernels ended five times before it answered; see {log}")
+    link, answer = _ask(folder, name, json.dumps(asked).encode(), handed, deadline)
     os.close(heard)
-    if "cold" in (answer := json.loads(answer)):
-        raise ColdStartError(answer["cold"])
+    if "pid" not in answer:
+        raise ColdStartError(_why(answer))
     link.settimeout(None)
     return link, answer["pid"]
 
 
-def _receive(link: socket.socket) -> bytes:
+def _ask(
+    folder: str, name: str, request: bytes, handed: list[int], deadline: float
+) -> tuple[socket.socket, dict[str, Any]]:
+    for _ in range(5):
+        # A forking process may end (idle, outdated, killed) at any moment; then another one is asked.
+        with contextlib.suppress(ConnectionError):
+            link = _connect(folder, name, max(0.1, deadline - time.monotonic()))
+            socket.send_fds(link, [struct.pack("=Q", len(request))], handed)
+            link.sendall(request)
+            if answer := _receive(link):
+                return link, answer
+            link.close()
+    log = os.path.join(folder, f"{name}.log")
+    raise ColdStartError(f"the process that forks kernels ended five times before it answered; see {log}")
+
+
+def _receive(link: socket.socket) -> dict[str, Any]:
+    """Return the next message, a line of JSON; {} when there will be none. What follows it is left to be polled for."""
+    line = b""
     try:
-        return link.recv(4096)
+        while not line.endswith(b"\n"):
+            if not (byte := link.recv(1)):
+                return {}
+            line += byte
     except TimeoutError:
-        raise ColdStartError(f"the process that forks kernels gave no answer in {_ANSWER_WITHIN:.0f} s") from None
+        raise ColdStartError(f"the process that forks kernels gave no answer in {_READY_WITHIN:.0f} s") from None
+    except ConnectionError:
+        return {}
+    return json.loads(line)
+
+
+def send(link: socket.socket, **message: Any) -> None:
+    """Send a message to a stand-in, which may be gone."""
+    with contextlib.suppress(OSError):
+        link.sendall(json.dumps(message).encode() + b"\n")
 
 
 def runtime_folder() -> str:
@@ -161,8 +194,8 @@ def key() -> str:
 
 def _installed() -> Iterator[tuple[str, int]]:
     """Yield what changes whenever a package is installed, upgraded or removed, or warm kernels are."""
-    for file in (__file__, os.path.join(os.path.dirname(__file__), "forking.py")):
-        yield file, os.stat(file).st_mtime_ns
+    for name in ("standin.py", "forking.py", "forked.py"):
+        yield name, os.stat(os.path.join(os.path.dirname(__file__), name)).st_mtime_ns
     for folder in filter(os.path.isdir, sys.path):
         with os.scandir(folder) as entries:
             marks = [entry for entry in entries if entry.name.endswith((".dist-info", ".egg-info", ".pth"))]
@@ -171,27 +204,27 @@ def _installed() -> Iterator[tuple[str, int]]:
 
 def _variables() -> Iterator[tuple[str, str]]:
     """Yield the environment variables that Python or a package reads once, at its import."""
-    values = {"MPLBACKEND": _INLINE, **os.environ}
+    values = _UNLESS_SET | os.environ
     if "PYTHONPATH" in values:
         values["PYTHONPATH"] = ascii([os.path.abspath(folder) for folder in values["PYTHONPATH"].split(os.pathsep)])
     names = {name for name in values if name.startswith(tuple(_READ_AT_IMPORT.split()))}
     return ((name, values[name]) for name in sorted(names - set(_ELSEWHERE.split())))
 
 
-def _connect(folder: str, name: str) -> socket.socket:
-    """Connect to the forking process of that name; start it when there is none."""
+def _connect(folder: str, name: str, patience: float) -> socket.socket:
+    """Connect to the forking process of that name, for `patience` seconds; start it when there is none."""
     with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
-        return _dial(folder, name)
+        return _dial(folder, name, patience)
     with locked(folder):
         with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
-            return _dial(folder, name)
+            return _dial(folder, name, patience)
         _start_forking_process(folder, name)
-        return _dial(folder, name)
+        return _dial(folder, name, patience)
 
 
-def _dial(folder: str, name: str) -> socket.socket:
+def _dial(folder: str, name: str, patience: float) -> socket.socket:
     link = socket.socket(socket.AF_UNIX)
-    link.settimeout(_ANSWER_WITHIN)
+    link.settimeout(patience)
     with _short_path(folder, name) as address:
         link.connect(address)
     if not is_own(link):
@@ -251,39 +284,92 @@ def _exec_forking_process(listener: socket.socket, folder: str, name: str) -> No
                 os.dup2(source, number)
             os.set_inheritable(listener.fileno(), True)
             arguments = ["-c", _FORKING, str(listener.fileno()), folder, name]
-            environment = {"MPLBACKEND": _INLINE, **os.environ}
+            environment = _UNLESS_SET | os.environ
             os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606
     finally:
         os._exit(0)
 
 
-def stand_in(link: socket.socket, kernel: int) -> int:
-    """Pass signals on to the kernel until it ends, or until Jupyter does; return its wait status."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, lambda number, _: _pass_on(kernel, number))
-    with contextlib.suppress(ProcessLookupError):
-        watched = select.poll()
-        ended, parent = os.pidfd_open(kernel), _parent()
-        for descriptor in (link.fileno(), ended, parent):
-            watched.register(descriptor, select.POLLIN)
-        while True:
-            ready = {descriptor for descriptor, _ in watched.poll()}
-            if parent in ready:
-                return 1 << 8
-            if ended in ready:
-                break
-            if not link.recv(4, socket.MSG_PEEK):
-                watched.unregister(link)  # the forking process is gone; the kernel goes on
-    link.settimeout(5)
-    with contextlib.suppress(OSError):
-        if status := link.recv(4):
-            return struct.unpack("=i", status)[0]
-    return 1 << 8
+class StandIn:
+    """What Jupyter takes for the kernel: passes signals on to the forked one, and ends as it ends."""
+
+    def __init__(self, link: socket.socket, kernel: int) -> None:
+        self.link, self.kernel = link, kernel
+        self.told_to_end = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, self._pass_on)
+        self.ended, self.parent = _end_of(kernel), _parent()
+        self.watched = select.poll()
+        for descriptor in (link.fileno(), self.ended, self.parent):
+            self.watched.register(descriptor, select.POLLIN)
+
+    def _pass_on(self, number: int, _: Any) -> None:
+        self.told_to_end |= number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.kernel, number)
+
+    def wait_until_ready(self, patience: float) -> None:
+        """Wait for `patience` seconds until the kernel runs; when told to end before, end as the kernel does.
+
+        Raises:
+            ColdStartError: the kernel failed, died or hung before it ran; it is gone then.
+        """
+        message = self._next_message(patience)
+        if "ready" in message:
+            return
+        self._end_kernel()
+        if self.told_to_end:
+            _end_as(message.get("status", 1 << 8))
+        raise ColdStartError(_why(message) if message else f"the forked kernel was not ready in {patience:.0f} s")
+
+    def wait_until_ended(self) -> int:
+        """Wait until the kernel ends and return its wait status; end this process when Jupyter's does."""
+        return self._next_message()["status"]
+
+    def _next_message(self, patience: float | None = None) -> dict[str, Any]:
+        """Return what is heard next of the kernel; {} when that takes too long."""
+        while events := {each for each, _ in self.watched.poll(patience and 1000 * patience)}:
+            if self.parent in events:
+                sys.exit(1)
+            if self.link.fileno() in events:
+                if message := _receive(self.link):
+                    return message
+                self.watched.unregister(self.link)  # the forking process is gone; the kernel goes on
+            elif self.ended in events:
+                return self._last_message()
+        return {}
+
+    def _last_message(self) -> dict[str, Any]:
+        self.link.settimeout(5)
+        with contextlib.suppress(OSError, ColdStartError):
+            if message := _receive(self.link):
+                return message
+        return {"status": 1 << 8}  # whoever knows better is gone
+
+    def _end_kernel(self) -> None:
+        """Leave the kernel a second to end by itself, then see to it: a plain kernel needs its ports."""
+        if not select.select([self.ended], [], [], 1)[0]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.kernel, signal.SIGKILL)
+            select.select([self.ended], [], [], 5)
 
 
-def _pass_on(kernel: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(kernel, number)
+def _end_of(process: int) -> int:
+    """Return a descriptor that becomes readable when that process ends."""
+    try:
+        return os.pidfd_open(process)
+    except ProcessLookupError:
+        return os.open(os.devnull, os.O_RDONLY)  # which is readable at once
+
+
+def _why(message: dict[str, Any]) -> str:
+    """Return the reason in a message that there will be no warm kernel."""
+    if "cold" in message:
+        return message["cold"]
+    status = message["status"]
+    if os.WIFSIGNALED(status):
+        return f"the forked kernel was ended by signal {os.WTERMSIG(status)} before it was ready"
+    return f"the forked kernel ended with exit status {os.waitstatus_to_exitcode(status)} before it was ready"
 
 
 def _parent() -> int:

@@ -1,5 +1,7 @@
 """Warm kernels behave as `python3` does, start anew when they must, and leave nothing behind."""
 
+# ruff: noqa: F811 (a fixture is imported, and is an argument)
+
 import contextlib
 import json
 import os
@@ -9,144 +11,18 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
-from jupyter_client.manager import KernelManager
+from kernel_tools import Kernel, Runtime, course, course_kernel, is_gone, kernel, own_runtime, runtime, wait_until  # noqa: F401 (fixtures)
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
-from mldrl_lite.kernels import kernelspec
-from mldrl_lite.kernels import standin as warm
-from mldrl_lite.kernels.kernelspec import NAME, default_kernel, install, start_kernels
-from mldrl_lite.runs import launch
-from mldrl_lite.runs.kernel import _say_once
+from mldrl_lite.kernels.kernelspec import NAME, start_kernels
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels need Linux")
-
-
-class Runtime:
-    """A folder of sockets of the tests' own, and the processes that belong to it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def processes(self) -> list[psutil.Process]:
-        """The forking processes and their kernels: a fork keeps the command line, which names the folder."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if str(self.folder) in process.cmdline():
-                    found.append(process)
-        return found
-
-    def forking(self) -> psutil.Process:
-        own = {process.pid for process in self.processes()}
-        [process] = [process for process in self.processes() if process.ppid() not in own]
-        return process
-
-    def stop(self) -> None:
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(self.processes(), timeout=5)
-
-
-class Kernel:
-    """A kernel as a client sees it."""
-
-    def __init__(self, name: str = NAME, **launch: object) -> None:
-        self.manager = KernelManager(kernel_name=name, transport_encryption="auto")
-        self.manager.start_kernel(**launch)
-        self.client = self.manager.client()
-        self.client.start_channels()
-        self.wait()
-
-    def wait(self) -> None:
-        self.client.wait_for_ready(timeout=60)
-
-    def run(self, code: str) -> str:
-        """Run code; return what it prints, or raise what it raises."""
-        printed = []
-
-        def keep(message: dict) -> None:
-            if message["msg_type"] == "stream":
-                printed.append(message["content"]["text"])
-
-        reply = self.client.execute_interactive(textwrap.dedent(code), output_hook=keep, timeout=60)["content"]
-        if reply["status"] != "ok":
-            raise RuntimeError("\n".join(reply["traceback"]))
-        return "".join(printed).strip()
-
-    def process(self) -> psutil.Process:
-        return psutil.Process(int(self.run("import os; print(os.getpid())")))
-
-    def stop(self) -> None:
-        self.client.stop_channels()
-        if self.manager.has_kernel:
-            self.manager.shutdown_kernel()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
-def is_gone(process: psutil.Process) -> bool:
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-@contextlib.contextmanager
-def own_runtime(folder: Path, **variables: str) -> Iterator[Runtime]:
-    runtime = Runtime(folder / "run")
-    with pytest.MonkeyPatch.context() as patch:
-        install(folder)
-        patch.setenv("JUPYTER_PATH", str(folder / "share" / "jupyter"))
-        patch.setenv("MLDRL_LITE_KERNELS", str(runtime.folder))
-        patch.setenv("MLDRL_LITE_KERNELS_IDLE", "60")
-        patch.setenv("OMP_NUM_THREADS", "1")
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        try:
-            yield runtime
-        finally:
-            runtime.stop()
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[Runtime]:
-    """A runtime whose forking process imports nothing but ipykernel."""
-    with own_runtime(tmp_path, MLDRL_LITE_KERNELS_PRELOAD="") as own:
-        yield own
-
-
-@pytest.fixture
-def kernel(runtime: Runtime) -> Iterator[Kernel]:
-    own = Kernel()
-    yield own
-    own.stop()
-
-
-@pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    """A runtime whose forking process imports what the course's notebooks import."""
-    with own_runtime(tmp_path_factory.mktemp("course")) as own:
-        yield own
-
-
-@pytest.fixture
-def course_kernel(course: Runtime) -> Iterator[Kernel]:
-    own = Kernel()
-    yield own
-    own.stop()
 
 
 # --- what a kernel is like ------------------------------------------------------------------------------------------
@@ -432,7 +308,7 @@ def test_eight_at_once_share_one_forking_process(runtime: Runtime) -> None:
         from mldrl_lite.kernels import standin as warm
         folder, name = warm.runtime_folder(), warm.key()
         time.sleep(max(0, float(sys.argv[1]) - time.time()))
-        warm._connect(folder, name)
+        warm._connect(folder, name, 40)
     """
     command = [sys.executable, "-P", "-c", textwrap.dedent(ask), str(time.time() + 2)]
     for client in [subprocess.Popen(command) for _ in range(8)]:
@@ -522,90 +398,3 @@ def test_variables_that_packages_read_at_import_need_a_forking_process_each(
     monkeypatch.setenv(name, value)
     start_kernels(1, code=f"import os; assert os.environ[{name!r}] == {value!r}")
     assert len(runtime.processes()) == (1 if shared else 2)
-
-
-# --- where there is no warm kernel ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def cold_start(capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
-    """Start a kernel, see that it is a plain one that works, and return what was said."""
-
-    def start() -> str:
-        capfd.readouterr()
-        kernel = Kernel()
-        try:
-            assert kernel.run("print(6 * 7)") == "42"
-            assert kernel.process().pid == kernel.manager.provisioner.pid
-        finally:
-            kernel.stop()
-        return next(line for line in capfd.readouterr().err.splitlines() if line.startswith("mldrl-lite: "))
-
-    return start
-
-
-def test_a_module_that_starts_a_thread_is_not_forked(tmp_path: Path, cold_start: Callable[[], str]) -> None:
-    (tmp_path / "threaded.py").write_text(
-        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
-    )
-    with own_runtime(tmp_path, MLDRL_LITE_KERNELS_PRELOAD="threaded", PYTHONPATH=str(tmp_path)):
-        assert "has started a thread" in cold_start()
-
-
-def test_a_forking_process_that_cannot_start_costs_only_the_warmth(
-    tmp_path: Path, cold_start: Callable[[], str]
-) -> None:
-    (tmp_path / "deadly.py").write_text("import os\nos._exit(1)")
-    with own_runtime(tmp_path, MLDRL_LITE_KERNELS_PRELOAD="deadly", PYTHONPATH=str(tmp_path)):
-        assert "ended five times before it answered" in cold_start()
-
-
-def test_a_folder_that_others_can_use_is_refused(runtime: Runtime, cold_start: Callable[[], str]) -> None:
-    runtime.folder.mkdir(mode=0o755)
-    runtime.folder.chmod(0o755)
-    assert "is not yours alone" in cold_start()
-    assert list(runtime.folder.iterdir()) == []
-
-
-def test_a_matplotlibrc_in_the_folder_is_honoured(
-    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cold_start: Callable[[], str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("matplotlibrc").touch()
-    assert "matplotlibrc" in cold_start()
-
-
-def test_a_missing_module_does_no_harm(tmp_path: Path) -> None:
-    with own_runtime(tmp_path, MLDRL_LITE_KERNELS_PRELOAD="no_such_module, colorsys") as runtime:
-        kernel = Kernel()
-        assert kernel.run("import sys; print('colorsys' in sys.modules)") == "True"
-        [log] = runtime.folder.glob("*.log")
-        assert "no_such_module is not imported" in log.read_text()
-        kernel.stop()
-
-
-def test_default_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("KERNEL", raising=False)
-    monkeypatch.setattr(kernelspec.sys, "prefix", str(tmp_path))
-    assert default_kernel() == "python3"
-    assert install() == tmp_path / "share" / "jupyter" / "kernels" / NAME
-    assert default_kernel() == NAME
-    monkeypatch.setenv("KERNEL", "python3")
-    assert default_kernel() == "python3"
-
-
-def test_whoever_runs_notebooks_hears_once_of_cold_starts(
-    runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("matplotlibrc").touch()
-    _say_once.cache_clear()
-    for _ in range(2):
-        assert launch.execute_notebook(nbformat.v4.new_notebook(), tmp_path / "copy.ipynb", {}, kernel=NAME) == ""
-    assert capsys.readouterr().err.count("this kernel starts cold, because Matplotlib reads") == 1
-
-
-def test_a_relative_folder_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLDRL_LITE_KERNELS", "here")
-    assert warm.runtime_folder() == str(tmp_path / "here")
