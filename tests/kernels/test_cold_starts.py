@@ -28,8 +28,7 @@ APP = "import os, signal, sys, types; from ipykernel.kernelapp import IPKernelAp
 FAULTS = {
     # what a module that is imported before the fork breaks, and what is said of it
     "right after the fork": (
-        APP
-        + "real = signal.set_wakeup_fd; signal.set_wakeup_fd = lambda fd, **o: sys.exit(4) if fd < 0 else real(fd, **o)",
+        APP + "real = signal.set_wakeup_fd; signal.set_wakeup_fd = lambda fd, **o: sys.exit(4) if fd < 0 else real(fd)",
         "status 4",
     ),
     "before it has a session": (APP + "os.setsid = lambda: 1 / 0", "ZeroDivisionError"),
