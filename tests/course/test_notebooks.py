@@ -21,7 +21,7 @@ from mldrl_lite.notebook import RESULT_TYPE
 from mldrl_lite.runs.notebooks import declared, glance
 from mldrl_lite.runs.parameters import declared_in
 from mldrl_lite.runs.storing import WIDGET
-from mldrl_lite.trainer.arguments import REMOVED
+from mldrl_lite.trainer.names import REMOVED
 
 BASES = {"Callback": Callback, "LightningModule": LightningModule, "LightningDataModule": LightningDataModule}
 TRAINER_ARGUMENTS = set(Trainer.__init__.__wrapped__.__code__.co_varnames)

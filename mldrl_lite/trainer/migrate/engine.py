@@ -1,0 +1,79 @@
+"""The engine of migrate: one source text in, the text of today and what is to be said of it out."""
+
+import ast
+import warnings
+from dataclasses import dataclass
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper
+
+from mldrl_lite.messages import InputError
+from mldrl_lite.trainer.migrate.findings import Finding
+from mldrl_lite.trainer.migrate.imports import with_imports
+from mldrl_lite.trainer.migrate.reading import read
+from mldrl_lite.trainer.migrate.rewriter import Rewriter
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A source text, brought to today."""
+
+    source: str
+    """The text of today; the very same text if nothing is to be changed."""
+    findings: tuple[Finding, ...]
+    """What was changed, what to know, and what a person has to decide, in the order of the lines."""
+    imports: tuple[str, ...] = ()
+    """For a snippet: the import lines that it needs besides."""
+
+
+def migrate_source(source: str, *, alone: bool = False) -> Migration:
+    """Rewrite a Python source of Lightning 0.x or 1.x for Lightning 2.
+
+    The text is parsed, never executed.
+
+    Args:
+        source: the text of a file.
+        alone: whether it is a snippet, in which names such as `Trainer` are Lightning's though nothing imports them.
+
+    Raises:
+        InputError: the text cannot be read as Python.
+    """
+    if not alone and "lightning" not in source:
+        return Migration(source, ())
+    module = parse(source)
+    reading = read(module, alone=alone)
+    if not alone and not any(name.split(".")[0] in _PACKAGES for name in reading.aliases.values()):
+        return Migration(source, ())
+    rewriter = Rewriter(reading)
+    try:
+        new = MetadataWrapper(module, unsafe_skip_copy=True).visit(rewriter)
+    except InputError:
+        raise
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
+        raise InputError(f"The text cannot be read as Python ({error}).") from None
+    findings = rewriter.book.findings()
+    if new.code == source:
+        return Migration(source, findings)
+    new, lines = with_imports(new, reading, rewriter.book.added, rewriter.book.modules)
+    return Migration(new.code, findings, lines)
+
+
+_PACKAGES = ("lightning", "pytorch_lightning")
+
+
+def parse(source: str) -> cst.Module:
+    """Parse a text, and check that Python itself can.
+
+    Raises:
+        InputError: it cannot be read as Python.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's opinion of the text, such as "\d" being no escape
+            ast.parse(source)
+        return cst.parse_module(source)
+    except cst.ParserSyntaxError as error:
+        reason = error.message
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = getattr(error, "msg", None) or error
+    raise InputError(f"The text cannot be read as Python ({reason}).")

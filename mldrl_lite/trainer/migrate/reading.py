@@ -1,0 +1,223 @@
+"""What a file says before it is rewritten: its imports, what its variables can hold, its Trainers, its classes."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+import libcst as cst
+import libcst.matchers as m
+
+from mldrl_lite.trainer.migrate.expressions import dotted, last_name
+
+ROOT = "pytorch_lightning"
+_TOP = ("Trainer", "LightningModule", "LightningDataModule", "Callback", "seed_everything")
+_USUAL = {"pl": ROOT, "L": "lightning", ROOT: ROOT} | {name: f"{ROOT}.{name}" for name in _TOP}
+_USUAL |= {
+    name: f"{ROOT}.callbacks.{name}"
+    for name in ("ModelCheckpoint", "EarlyStopping", "LearningRateMonitor", "ProgressBar", "TQDMProgressBar")
+}
+
+
+def canonical(name: str) -> str:
+    """Return the name that a thing of Lightning has in the package `pytorch_lightning`."""
+    if name == "lightning.pytorch" or name.startswith("lightning.pytorch."):
+        return ROOT + name.removeprefix("lightning.pytorch")
+    package, _, rest = name.partition(".")
+    return f"{ROOT}.{rest}" if package == "lightning" and rest.split(".")[0] in _TOP else name
+
+
+@dataclass
+class Reading:
+    """The facts of one file. A variable can hold what any part of the file gives it."""
+
+    aliases: dict[str, str] = field(default_factory=dict)
+    """What imported names stand for, with their full names."""
+    bindings: dict[str, list[cst.BaseExpression]] = field(default_factory=lambda: defaultdict(list))
+    """What a variable is given; its own name stands for a value that the file does not show."""
+    loads: Counter[str] = field(default_factory=Counter)
+    """How often each name occurs."""
+    trainers: dict[str, list[cst.Call]] = field(default_factory=lambda: defaultdict(list))
+    """The calls of the Trainer by the variable or attribute that they are assigned to."""
+    trainer_calls: list[cst.Call] = field(default_factory=list)
+    methods: dict[tuple[str, str], list[cst.Call]] = field(default_factory=lambda: defaultdict(list))
+    """The calls of methods, by the object's name and the method's."""
+    unpacked: Counter[str] = field(default_factory=Counter)
+    """How often a variable is unpacked into a Trainer."""
+    options: set[str] = field(default_factory=set)
+    """The options that the file gives to a parser of the command line."""
+    classes: dict[str, cst.ClassDef] = field(default_factory=dict)
+    alone: bool = False
+    """Whether names that nothing imports are taken for Lightning's, as in a snippet."""
+
+    @property
+    def package(self) -> str:
+        """The package that the file imports: `pytorch_lightning`, or `lightning.pytorch`."""
+        roots = [name.split(".")[0] for name in self.aliases.values()]
+        return "lightning.pytorch" if "lightning" in roots and ROOT not in roots else ROOT
+
+    def full_name(self, node: cst.CSTNode) -> str:
+        """Return the full name of what `a.b.c` stands for, as `pytorch_lightning` calls it; "" if that is unknown."""
+        text = dotted(node)
+        first, _, rest = text.partition(".")
+        known = self.aliases.get(first)
+        if known is None and self.alone:
+            known = _USUAL.get(first) or (f"{ROOT}.x" if rest.endswith("Trainer") else None)
+        if not text or known is None:
+            return ""
+        return canonical(f"{known}.{rest}" if rest else known)
+
+    def is_trainer_class(self, node: cst.CSTNode) -> bool:
+        """Tell whether an expression is Lightning's Trainer."""
+        full = self.full_name(node)
+        return full.startswith(f"{ROOT}.") and full.endswith(".Trainer")
+
+    def is_trainer(self, node: cst.BaseExpression) -> bool:
+        """Tell whether an expression is a Trainer, going by its name, what it is assigned, and what it calls."""
+        if isinstance(node, cst.Call):
+            return self.is_trainer_class(node.func)
+        text = dotted(node)
+        if text in self.trainers:
+            return True
+        if text == "trainer" and text not in self.aliases:
+            return all(m.matches(value, m.Name("trainer")) for value in self.bindings.get(text, []) if not _none(value))
+        first, _, last = text.rpartition(".")
+        return last == "trainer" and first in _HAVE_TRAINERS
+
+    def kind_of(self, node: cst.ClassDef) -> str:
+        """Return what a class derives from: module, datamodule, callback, or "" for anything else."""
+        for base in node.bases:
+            last = self.full_name(base.value).rpartition(".")[2] if self.is_lightning(base.value) else ""
+            if last in _KINDS:
+                return _KINDS[last]
+            if ".callbacks." in self.full_name(base.value):
+                return "callback"
+            parent = self.classes.get(dotted(base.value))
+            if parent is not None and parent is not node and (kind := self._kind_of_parent(node, parent)):
+                return kind
+        return "module" if "training_step" in own_names(node) and node.bases else ""
+
+    def _kind_of_parent(self, node: cst.ClassDef, parent: cst.ClassDef) -> str:
+        seen = {node.name.value}
+        while parent.name.value not in seen:
+            seen.add(parent.name.value)
+            if len(parent.bases) == 0 or dotted(parent.bases[0].value) not in self.classes:
+                return self.kind_of(parent)
+            parent = self.classes[dotted(parent.bases[0].value)]
+        return ""
+
+    def is_lightning(self, node: cst.BaseExpression) -> bool:
+        """Tell whether an expression is something of Lightning."""
+        return self.full_name(node).startswith(f"{ROOT}.")
+
+    def meanings(self, name: str) -> list[cst.BaseExpression]:
+        """Return what a variable can hold; its own name among them stands for what the file does not show."""
+        return [] if name in self.aliases else self.bindings.get(name, [])
+
+
+_KINDS = {"LightningModule": "module", "LightningDataModule": "datamodule", "Callback": "callback"}
+_HAVE_TRAINERS = ("self", "pl_module", "model", "module")
+
+
+def _none(node: cst.BaseExpression) -> bool:
+    return m.matches(node, m.Name("None"))
+
+
+def own_names(node: cst.ClassDef) -> set[str]:
+    """Return the names that a class gives itself: its methods, its attributes, and those that they set on `self`."""
+    names = {item.name.value for item in node.body.body if isinstance(item, cst.FunctionDef)}
+    targets = m.findall(node, m.AssignTarget(m.Attribute(value=m.Name("self"))))
+    names |= {target.target.attr.value for target in targets}
+    return names | {target.target.value for target in m.findall(node.body, m.AssignTarget(m.Name()))}
+
+
+def read(module: cst.Module, *, alone: bool = False) -> Reading:
+    """Read the facts of a file."""
+    reading = Reading(alone=alone)
+    module.visit(_Imports(reading))
+    module.visit(_Names(reading))
+    return reading
+
+
+class _Imports(cst.CSTVisitor):
+    def __init__(self, reading: Reading) -> None:
+        self.aliases = reading.aliases
+
+    def visit_Import(self, node: cst.Import) -> None:
+        for alias in node.names:
+            full = dotted(alias.name)
+            if alias.asname:
+                self.aliases[last_name(alias.asname.name)] = full
+            else:
+                self.aliases[full.split(".")[0]] = full.split(".")[0]
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        if node.relative or node.module is None or isinstance(node.names, cst.ImportStar):
+            return
+        for alias in node.names:
+            name = last_name(alias.asname.name) if alias.asname else alias.name.value
+            self.aliases[name] = f"{dotted(node.module)}.{alias.name.value}"
+
+
+class _Names(cst.CSTVisitor):
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        for target in node.targets:
+            self._bind(target.target, node.value)
+
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
+        if node.value is not None:
+            self._bind(node.target, node.value)
+
+    def visit_Param(self, node: cst.Param) -> None:
+        self.reading.bindings[node.name.value] += [node.name, *([node.default] if node.default else [])]
+
+    def _bind(self, target: cst.BaseExpression, value: cst.BaseExpression) -> None:
+        if isinstance(target, cst.Name):
+            self.reading.bindings[target.value].append(value)
+        else:
+            self._unknown(target)
+        if isinstance(value, cst.Call) and self.reading.is_trainer_class(_made(value)):
+            self.reading.trainers[dotted(target)].append(value)
+
+    def _unknown(self, target: cst.CSTNode) -> None:
+        for name in m.findall(target, m.Name()) if isinstance(target, cst.Tuple | cst.List | cst.Name) else ():
+            self.reading.bindings[name.value].append(name)
+
+    def visit_For(self, node: cst.For) -> None:
+        self._unknown(node.target)
+
+    def visit_CompFor(self, node: cst.CompFor) -> None:
+        self._unknown(node.target)
+
+    def visit_AugAssign(self, node: cst.AugAssign) -> None:
+        self._unknown(node.target)
+
+    def visit_NamedExpr(self, node: cst.NamedExpr) -> None:
+        self._unknown(node.target)
+
+    def visit_AsName(self, node: cst.AsName) -> None:
+        self._unknown(node.name)
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        self.reading.classes[node.name.value] = node
+
+    def visit_Name(self, node: cst.Name) -> None:
+        self.reading.loads[node.value] += 1
+
+    def visit_Call(self, node: cst.Call) -> None:
+        if isinstance(node.func, cst.Attribute):
+            self.reading.methods[dotted(node.func.value), node.func.attr.value].append(node)
+            if node.func.attr.value == "add_argument":
+                texts = [arg.value.evaluated_value for arg in node.args if isinstance(arg.value, cst.SimpleString)]
+                self.reading.options |= {str(text).lstrip("-").replace("-", "_") for text in texts}
+        if self.reading.is_trainer_class(_made(node)):
+            self.reading.trainer_calls.append(node)
+            self.reading.unpacked.update(dotted(arg.value) for arg in node.args if arg.star == "**")
+
+
+def _made(call: cst.Call) -> cst.BaseExpression:
+    """Return the class that a call makes an object of: of `A(...)` and of `A.from_argparse_args(...)`."""
+    func = call.func
+    is_factory = isinstance(func, cst.Attribute) and func.attr.value == "from_argparse_args"
+    return func.value if is_factory else func
