@@ -35,10 +35,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         _add_parameters(command, value, _VALUES if command is sweep else "may be repeated")
         command.add_argument("-o", "--out", type=Path, help="folder for everything that is written (runs/sweep_NAME)")
         command.add_argument("--kernel", help="name of the Jupyter kernel")
+        command.add_argument("--cwd", type=Path, help="folder that the notebook runs in (its own)")
         command.add_argument("--again", action="store_true", help="run also what the folder holds already")
     add_search(_command(commands, "search", _search, "find good parameters by the mean of repeated runs (Optuna)"))
     collect = _command(commands, "collect", _collect, "write the table and the figure of all runs in a folder")
     collect.add_argument("out", type=Path)
+    collect.add_argument("--why", action="store_true", help="tell what has changed since each outdated run")
     keep = _command(commands, "store", _store, "re-execute notebooks and store them with their outputs")
     keep.add_argument("notebooks", nargs="+", type=Path)
     keep.add_argument("--kernel", help="name of the Jupyter kernel")
@@ -62,6 +64,7 @@ def _add_course(command: argparse.ArgumentParser) -> None:
     _add_parameters(command, "VALUE", "for the notebooks that take it; may be repeated")
     command.add_argument("--profile", default="full", help="full, or small: the small values that each notebook keeps")
     command.add_argument("--kernel", help="name of the Jupyter kernel")
+    command.add_argument("--cwd", type=Path, help="folder that the notebooks run in (their own)")
 
 
 def _add_parameters(command: argparse.ArgumentParser, value: str, text: str) -> None:
@@ -86,7 +89,7 @@ def _pairs(options: argparse.Namespace) -> dict[str, str]:
 def _course(options: argparse.Namespace) -> int:
     from mldrl_lite.runs import course
 
-    chosen = {"profile": options.profile, "kernel": options.kernel}
+    chosen = {"profile": options.profile, "kernel": options.kernel, "cwd": options.cwd}
     runs = course.run_course(options.notebooks, options.out, _pairs(options), **chosen)
     print(course.report(runs))
     statuses = {run.status for run in runs}
@@ -123,7 +126,7 @@ def _grid(options: argparse.Namespace, grid: Mapping[str, Any]) -> int:
     from mldrl_lite.runs.table import table_of_runs
 
     out = options.out or Path("runs", f"sweep_{options.notebook.stem}")
-    chosen = {"jobs": options.jobs, "kernel": options.kernel, "again": options.again}
+    chosen = {"jobs": options.jobs, "kernel": options.kernel, "cwd": options.cwd, "again": options.again}
     try:
         rows = sweep(options.notebook, grid, out, **chosen)
     except KeyboardInterrupt:
@@ -139,7 +142,18 @@ def _collect(options: argparse.Namespace) -> int:
 
     rows = collect(options.out)
     _show(rows, options.out)
+    if options.why:
+        _explain(options.out)
     return int((rows["status"] == "failed").any())
+
+
+def _explain(out: Path) -> None:
+    """Print what has changed since each run that ended well."""
+    from mldrl_lite.runs.record import outdated, records
+
+    for path, record in records(out):
+        for line in outdated(record, out) if record["status"] == "ok" else ():
+            print(f"{path.name} outdated: {line}")
 
 
 def _show(rows: "pd.DataFrame", out: Path) -> None:

@@ -22,6 +22,7 @@ def run_course(
     *,
     profile: str = "full",
     kernel: str | None = None,
+    cwd: str | Path | None = None,
 ) -> list[NotebookRun]:
     """Run notebooks one after the other; with `parameters`, those that declare all of them.
 
@@ -33,6 +34,7 @@ def run_course(
         parameters: for every notebook; a text is read as each notebook declares the parameter.
         profile: `small` runs each notebook with the values that its parameters cell names so, `full` with its defaults.
         kernel: the name of the Jupyter kernel.
+        cwd: the folder that the notebooks run in; their own by default.
 
     Raises:
         InputError: no notebook declares these parameters, a value of another type, an unknown profile, two notebooks
@@ -50,10 +52,20 @@ def run_course(
                 if isinstance(values, str):
                     runs.append(NotebookRun(notebook.stem, "skipped", error=values))
                 else:
-                    runs.append(pool.submit(launch.run_notebook, notebook, Path(out_dir), values, kernel).result())
+                    runs.append(pool.submit(_run, notebook, Path(out_dir), values, kernel, cwd).result())
     except KeyboardInterrupt:
         runs += [NotebookRun(waiting.stem, "interrupted") for waiting in notebooks[len(runs) :]]
     return runs
+
+
+def _run(notebook: Path, *rest: Any) -> NotebookRun:
+    """Run a notebook; whatever is raised is a row of the table."""
+    try:
+        return launch.run_notebook(notebook, *rest)
+    except Exception as failure:
+        words = " ".join(str(failure).split())
+        error = words if isinstance(failure, InputError) else f"{type(failure).__name__}: {words}"
+        return NotebookRun(notebook.stem, "failed", error=error)
 
 
 def _refuse_twins(notebooks: Iterable[Path]) -> None:

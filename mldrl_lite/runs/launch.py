@@ -15,10 +15,12 @@ import nbformat
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
 from nbformat import NotebookNode
-from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from papermill.execute import remove_error_markers
 
 from mldrl_lite.messages import InputError
+from mldrl_lite.runs.endings import ending
+from mldrl_lite.runs.engine import Engine, KernelEndedError, LeftError, Watch
 from mldrl_lite.runs.kernel import driving, lines
 from mldrl_lite.runs.notebooks import (
     kernel_for,
@@ -30,32 +32,15 @@ from mldrl_lite.runs.notebooks import (
     with_language,
     with_parameters,
 )
+from mldrl_lite.runs.places import anchored, hint, working_folder
 from mldrl_lite.runs.progress import bar_options
 
 # What goes wrong is in the run's error; papermill would print it a second time.
 logging.getLogger("papermill").addHandler(logging.NullHandler())
 
 
-class _Engine(NBClientEngine):
-    """papermill's engine, which saves the copy every few seconds and at the end, not twice a cell.
-
-    Saving checks and writes the whole notebook, which took longer than many of the cells.
-    """
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any) -> None:
-        save = nb_man.save
-
-        def save_now_and_then() -> None:
-            if nb_man.end_time or (nb_man.now() - nb_man.last_save_time).total_seconds() > _SAVE_EVERY:
-                save()
-
-        nb_man.save = save_now_and_then
-        super().execute_managed_notebook(nb_man, kernel_name, **options)
-
-
-_SAVE_EVERY = 5.0  # seconds
-papermill_engines.register(_Engine.__name__, _Engine)
+DIED = "the kernel died"
+"""How the error of a run begins whose kernel's process ended."""
 
 
 def execute_notebook(
@@ -66,6 +51,7 @@ def execute_notebook(
     kernel: str,
     cwd: str | None = None,
     bar: str = "",
+    watch: Watch | None = None,
 ) -> str:
     """Execute a notebook with parameters into the file `copy`; safe in several threads at once.
 
@@ -76,6 +62,7 @@ def execute_notebook(
         kernel: the name of the kernel.
         cwd: the working directory of the kernel; ours by default.
         bar: the name of a progress bar over the cells; none by default.
+        watch: what is to be noted of the files that it reads.
 
     Returns:
         The cell and the error in one line; an empty text when all cells ran.
@@ -87,18 +74,36 @@ def execute_notebook(
                     with_language(with_parameters(node, parameters)),
                     # papermill fills in "{name}" in paths; here, braces are only braces.
                     re.sub(r"([{}])", r"\1\1", str(copy)),
-                    engine_name=_Engine.__name__,
+                    engine_name=Engine.__name__,
                     kernel_name=kernel,
                     progress_bar={"desc": bar, "leave": False, **bar_options()} if bar else False,
                     resources={"metadata": {"path": cwd or os.getcwd()}},
+                    watch=watch,
                     **options,
                 )
         except PapermillExecutionError as failure:
-            return _one_line(f"cell In [{failure.exec_count}]: {failure.ename}: {failure.evalue}")
-        except NoSuchKernel as failure:
+            return _failed_cell(failure, copy)
+        except (NoSuchKernel, LeftError) as failure:
             return _one_line(str(failure))
-        except RuntimeError as failure:  # of nbclient, for a kernel that dies or never starts
-            return _one_line(f"the kernel died: {failure} {_last(words)}")
+        except KernelEndedError as failure:
+            return _one_line(f"{DIED} in cell In [{failure.cell}]: {ending(failure.code)} {_last(words)}")
+        except RuntimeError as failure:  # of nbclient, for a kernel that never starts
+            return _one_line(f"{DIED}: {failure} {_last(words)}")
+    return ""
+
+
+def _failed_cell(failure: PapermillExecutionError, copy: Path) -> str:
+    """Return the cell that stopped the run, and its error; "" when errors were expected in all cells that have one.
+
+    papermill takes every error for a failure, also in cells with the tag `raises-exception`.
+    """
+    node = nbformat.read(copy, as_version=4)
+    if any(cell.metadata.get("papermill", {}).get("exception") for cell in node.cells):
+        stopped = next(cell for cell in node.cells if cell.metadata.get("papermill", {}).get("exception"))
+        errors = [output for output in stopped.get("outputs", []) if output.output_type == "error"]
+        name, value = (errors[0].ename, errors[0].evalue) if errors else (failure.ename, failure.evalue)
+        return _one_line(f"cell In [{stopped.execution_count}]: {name}: {value}")
+    nbformat.write(remove_error_markers(node), copy)
     return ""
 
 
@@ -130,9 +135,15 @@ class NotebookRun:
 
 
 def run_notebook(
-    notebook: Path, out_dir: Path, parameters: Mapping[str, Any], kernel: str | None = None
+    notebook: Path,
+    out_dir: Path,
+    parameters: Mapping[str, Any],
+    kernel: str | None = None,
+    cwd: str | Path | None = None,
 ) -> NotebookRun:
     """Execute a notebook into `out_dir/NAME.ipynb`, its files into `out_dir/NAME/`, its figures into `…/pictures/`.
+
+    It runs in its own folder, or in `cwd`; relative paths among the parameters are relative to the caller's.
 
     An error in a cell is part of the returned `NotebookRun`; it does not stop the caller.
 
@@ -140,12 +151,18 @@ def run_notebook(
         InputError: the file is no notebook, or `out_dir` cannot be used.
     """
     node = open_notebook(notebook)
-    folder = _emptied(notebook, out_dir)
+    folder, place = _emptied(notebook, out_dir), working_folder(notebook, cwd)
     copy = out_dir / notebook.name
     start = time.perf_counter()
     error = execute_notebook(
-        node, copy, own_folder(node, folder) | dict(parameters), kernel=kernel_for(node, kernel), bar=notebook.stem
+        node,
+        copy,
+        own_folder(node, folder.absolute()) | anchored(parameters, os.getcwd(), place),
+        kernel=kernel_for(node, kernel),
+        cwd=place,
+        bar=notebook.stem,
     )
+    error += hint(error, str(notebook.absolute().parent), os.getcwd(), place)
     seconds = time.perf_counter() - start
     executed = nbformat.read(copy, as_version=4) if copy.is_file() else node
     return NotebookRun(

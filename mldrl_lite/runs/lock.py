@@ -1,12 +1,12 @@
 """One sweep at a time in a folder: a lock that dies with its process, and a token that its jobs carry."""
 
+import errno
 import os
 import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.runs.record import LOCK
@@ -15,46 +15,72 @@ from mldrl_lite.runs.record import LOCK
 class Lock:
     """The lock file of a sweep. Its text is a token: jobs that carry another one belong to a sweep that is over."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: Path) -> None:
         self.file, self.token = file, uuid.uuid4().hex
-        self.drop()
-        file.write(self.token)
-        file.flush()
-        os.fsync(file.fileno())  # on a shared disk, the workers of a cluster are to see it
+        self.write(self.token)
+
+    def write(self, text: str) -> None:
+        """Write the token, and wait until it is on the disk: the workers of a cluster are to see it."""
+        descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT, 0o666)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, text.encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def renew(self) -> None:
+        """Write the token again when somebody has deleted the file."""
+        if not self.file.exists():
+            with suppress(OSError):
+                self.write(self.token)
 
     def drop(self) -> None:
         """Take back the token: what is still under way in some executor will not be kept."""
-        self.file.truncate(0)
+        with suppress(OSError):
+            self.write("")
 
 
 @contextmanager
 def sweep_lock(folder: Path) -> Iterator[Lock]:
-    """Hold the folder for this process; the lock dies with the process, however that ends."""
+    """Hold the folder for this process; the lock dies with the process, however that ends.
+
+    Both the lock file and the folder itself are locked: somebody may delete the file.
+
+    Raises:
+        InputError: another process holds it, or it cannot be written to.
+    """
+    held: list[int] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK).open("a+", encoding="utf-8")
-    except OSError as failure:
-        raise InputError(
-            f"Cannot write in {str(folder)!r} ({failure.strerror}): give --out (out=) a folder of yours."
-        ) from None
-    with file:
-        _take(file, folder)
-        _held.add(file)
-        lock = Lock(file)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.append(os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666))
+            held += [os.open(folder, os.O_RDONLY)] if os.name == "posix" else []
+            for descriptor in held:
+                _take(descriptor, folder)
+            lock = Lock(folder / LOCK)
+        except OSError as failure:
+            reason = failure.strerror or failure
+            raise InputError(f"Cannot write in {str(folder)!r} ({reason}): {_REMEDY}") from None
+        _held.update(held)
         try:
             yield lock
         finally:
             lock.drop()
-            _held.discard(file)
+    finally:
+        _held.difference_update(held)
+        for descriptor in held:
+            os.close(descriptor)
 
 
-_held: set[IO[str]] = set()
+_REMEDY = "free some space there, or give --out (out=) a folder of yours."
+_held: set[int] = set()
 
 
 def _let_go() -> None:
     """In a process that this one has forked: let go of its locks, which would outlive this one there."""
-    for file in _held:
-        file.close()
+    for descriptor in _held:
+        os.close(descriptor)
     _held.clear()
 
 
@@ -62,15 +88,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_let_go)
 
 
-def _take(file: IO[str], folder: Path) -> None:
+def _take(descriptor: int, folder: Path) -> None:
     try:
         import fcntl
     except ImportError:
         warnings.warn(f"This system has no file locks: run one sweep at a time into {str(folder)!r}.", stacklevel=5)
         return
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as failure:
+        if failure.errno not in (errno.EAGAIN, errno.EACCES):
+            return  # a network's disk may lock no folders; the file is locked there
         raise InputError(
             f"Another sweep is writing into {str(folder)!r}: wait for its end, or give --out (out=) another folder."
         ) from None

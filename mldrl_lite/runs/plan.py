@@ -1,14 +1,11 @@
 """What a sweep is to run: a grid checked against a notebook, and what each run is made from."""
 
-import hashlib
 import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -17,12 +14,14 @@ from nbformat import NotebookNode
 
 from mldrl_lite.messages import InputError, did_you_mean, listing
 from mldrl_lite.runs.notebooks import declared, kernel_for, open_notebook
+from mldrl_lite.runs.origin import data_folder, of_notebook
 from mldrl_lite.runs.parameters import MISSING, Declared, check_grid
+from mldrl_lite.runs.places import anchored, place_of, working_folder
 from mldrl_lite.runs.record import OWN, RECORD, Job, folder_name, read_record, records, same
 from mldrl_lite.runs.values import to_json
-from mldrl_lite.sources import DATA_VARIABLE, find_folder
 
-_PACKAGE = Path(__file__).parents[1]
+_DATA = ("data_type", "data_dir")
+"""The parameters that name a folder of data, all of whose files count."""
 
 
 def plan_jobs(
@@ -30,29 +29,32 @@ def plan_jobs(
     grid: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     out: str | Path,
     kernel: str | None = None,
+    cwd: str | Path | None = None,
 ) -> list[Job]:
     """Check a grid against the notebook and return its runs, in the grid's order; see `sweep`."""
     node = open_notebook(notebook)
     names = declared(node)
-    out = Path(os.path.abspath(out))
-    stem = Path(notebook).stem
+    source, out = os.path.abspath(notebook), os.path.abspath(out)
+    folder, chosen = working_folder(notebook, cwd), kernel_for(node, kernel)
     defaults = {name: entry.default for name, entry in names.items() if entry.default is not MISSING}
-    source = {"notebook": _code_sha(node), "package": _package_sha()}
-    text = nbformat.writes(_without_outputs(node))
-    data = cache(lambda data_type, data_dir: data_sha(data_type, data_dir, out))
+    text, made_from = nbformat.writes(_without_outputs(node)), of_notebook(node, source, out, chosen, folder)
+    caller, data = os.getcwd(), cache(data_folder)
     jobs = {}
-    for given in _points(grid, names, stem):
-        every = defaults | given
+    for given in _points(grid, names, Path(source).stem):
+        where = anchored({name: given[name] for name in _DATA if name in given}, caller, folder)
+        named = [place_of(where.get(name, defaults.get(name))) for name in _DATA]
         jobs[json.dumps(to_json(given))] = Job(
             name=folder_name(given),
-            out=str(out),
-            stem=stem,
+            out=out,
+            source=source,
             notebook=text,
             given=given,
-            every=every | ({"out_dir": None} if "out_dir" in names else {}),
-            origin=source | {"data": data(*(_as_text(every.get(name)) for name in ("data_type", "data_dir")))},
-            kernel=kernel_for(node, kernel),
-            cwd=os.getcwd(),
+            defaults=defaults,
+            origin=made_from,
+            data=data(*named, folder),
+            kernel=chosen,
+            cwd=folder,
+            caller=caller,
         )
     _refuse_strangers(list(jobs.values()))
     return list(jobs.values())
@@ -76,59 +78,12 @@ def _points(
             yield {name: given[name] for name in names if name in given}
 
 
-def _package_sha() -> str:
-    """Return the sha256 of this package's code and of the versions of what trains."""
-    digest = hashlib.sha256()
-    for name in ("torch", "pytorch-lightning"):
-        with suppress(PackageNotFoundError):
-            digest.update(f"{name} {version(name)}\n".encode())
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _code_sha(node: NotebookNode) -> str:
-    sources = [cell.source for cell in node.cells if cell.cell_type == "code"]
-    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
-
-
 def _without_outputs(node: NotebookNode) -> NotebookNode:
     node = nbformat.from_dict(node)
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return node
-
-
-def _as_text(value: object) -> str | None:
-    return str(value) if isinstance(value, str | PurePath) else None
-
-
-def data_sha(data_type: str | None, data_dir: str | None, out: Path) -> str:
-    """Return the sha256 of the files that these parameters name; "" when they name none, or a built-in source.
-
-    A folder that cannot be used is the notebook's to complain about.
-    """
-    if data_type in ("SIMULATED", "WDBC"):
-        return ""
-    folder = Path(data_dir).expanduser() if data_dir else None
-    if isinstance(data_type, str) and (folder or os.environ.get(DATA_VARIABLE)):
-        with suppress(InputError):
-            folder = find_folder(data_type, data_dir) or folder
-    return _folder_sha(folder, out) if folder and folder.is_dir() else ""
-
-
-def _folder_sha(folder: Path, out: Path) -> str:
-    digest, out = hashlib.sha256(), out.resolve()
-    try:
-        for path in sorted(folder.rglob("[!.]*")):  # a file manager may leave hidden files
-            if path.is_file() and out not in path.resolve().parents:
-                with path.open("rb") as file:
-                    content = hashlib.file_digest(file, "sha256").hexdigest()
-                digest.update(json.dumps([path.relative_to(folder).as_posix(), content]).encode())
-    except OSError as failure:
-        raise InputError(f"Cannot read {str(failure.filename)!r} ({failure.strerror}): make it readable.") from None
-    return digest.hexdigest()
 
 
 def _refuse_strangers(jobs: Sequence[Job]) -> None:
@@ -139,10 +94,10 @@ def _refuse_strangers(jobs: Sequence[Job]) -> None:
         raise InputError(f"{str(folder)!r} holds runs of {min(others)}: {remedy}.")
     names = {}
     for job in jobs:
-        place = folder / job.name
-        if place.exists() and not (place / RECORD).is_file():
-            raise InputError(f"{str(place)!r} is there and is no run: remove it, or {remedy}.")
-        twins = [names.setdefault(job.name.casefold(), job.given), (read_record(place) or {}).get("given")]
+        if job.place.exists() and not (job.place / RECORD).is_file():
+            raise InputError(f"{str(job.place)!r} is there and is no run: remove it, or {remedy}.")
+        held = [(read_record(place) or {}).get("given") for place in (job.place, job.failed_place)]
+        twins = [names.setdefault(job.name.casefold(), job.given), *held]
         if not all(given is None or same(given, job.given) for given in twins):
             raise InputError(
                 f"Two runs would be named {job.name}, up to upper and lower case: sweep them into two folders (--out)."

@@ -1,7 +1,9 @@
 """One run of a sweep: its name, its folder, its record; whole or not there at all.
 
 While it is under way, a run lives in a folder whose name begins with a dot. Its record, `run.json`, is written last,
-and one rename makes it visible. (A checkpoint of the run may still name that other folder, where it was written first.)
+and one step makes it visible: a run that ended well as `NAME`, one that failed as `NAME~failed`, so that it never
+takes the place of a good one. The next good run removes the failed one. (A checkpoint of the run may still name that
+other folder, where it was written first.)
 """
 
 import hashlib
@@ -13,18 +15,22 @@ import time
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
 import nbformat
 
-from mldrl_lite.runs import launch
+from mldrl_lite.runs import launch, origin
 from mldrl_lite.runs.notebooks import own_folder, read_fingerprint, read_result, save_pictures
 from mldrl_lite.runs.parameters import literal
+from mldrl_lite.runs.places import anchored, hint, place_of
+from mldrl_lite.runs.publishing import publish
 from mldrl_lite.runs.values import from_json, to_json
 
 RECORD = "run.json"
+FAILED = "~failed"
+"""The end of the name of a failed run's folder."""
 OWN = ("seconds", "status", "error", "fingerprint", "run")
 """What the table says of each run besides its parameters and its result."""
 _TEXTS, _NUMBERS = ("stem", "fingerprint", "status", "error"), ("ended", "seconds")
@@ -34,28 +40,60 @@ LOCK = ".sweep"
 """The lock file in a sweep's folder. Its text is the token of the sweep that is going on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
-    """One run, told in plain values, so that it can be sent to another process or machine."""
+    """One run, told in plain values, so that it can be sent to another process or machine.
+
+    A sweep may have 100,000 of them: what they have in common is shared.
+    """
 
     name: str
     """The name of its folder."""
     out: str
     """The folder of the sweep, as an absolute path."""
-    stem: str
-    """The notebook's file name without `.ipynb`."""
+    source: str
+    """The notebook's file, as an absolute path."""
     notebook: str
     """The notebook as text, so that an edit on the way does not split the sweep."""
     given: Mapping[str, Any]
     """The parameters that the sweep sets."""
-    every: Mapping[str, Any]
-    """All parameters, defaults included."""
-    origin: Mapping[str, str]
-    """What the run depends on besides its parameters: sha256 of code cells, of data and of this package."""
+    defaults: Mapping[str, Any]
+    """The values of the notebook for all its parameters."""
+    origin: Mapping[str, Any]
+    """What the run depends on besides its parameters, as far as it is known before; see `origin`."""
+    data: str
+    """The folder of data that the parameters name, or ""."""
     kernel: str
     cwd: str
+    """The folder that the notebook runs in."""
+    caller: str
+    """The folder that relative paths in `given` are relative to."""
     token: str = ""
     """The sweep that this job belongs to."""
+
+    @property
+    def stem(self) -> str:
+        """The notebook's file name without `.ipynb`."""
+        return Path(self.source).stem
+
+    @property
+    def every(self) -> dict[str, Any]:
+        """All parameters but `out_dir`, defaults included."""
+        return {name: value for name, value in {**self.defaults, **self.given}.items() if name != "out_dir"}
+
+    @property
+    def place(self) -> Path:
+        """Where the run is when it ended well."""
+        return Path(self.out, self.name)
+
+    @property
+    def failed_place(self) -> Path:
+        """Where the run is when it failed."""
+        return Path(self.out, self.name + FAILED)
+
+    def sent(self) -> dict[str, Any]:
+        """Return the parameters as the notebook gets them: relative paths made absolute."""
+        return anchored(self.given, self.caller, self.cwd)
 
 
 _LONGEST_NAME = 100
@@ -87,6 +125,10 @@ def _looks_otherwise(given: Mapping[str, Any]) -> bool:
     return any(isinstance(text, PurePath) or text.endswith(".") or literal(text) != text for text in texts)
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Run and keep
+
+
 def execute(job: Job) -> str:
     """Run one job and leave its folder; return `ok`, `failed`, or `dropped` when its sweep is no longer the one.
 
@@ -95,20 +137,31 @@ def execute(job: Job) -> str:
     if not _is_current(job):
         return "dropped"
     folder = new_folder(job)
+    start = time.perf_counter()
     try:
-        node = nbformat.reads(job.notebook, as_version=4)
-        start = time.perf_counter()
-        error = launch.execute_notebook(
-            node,
-            folder / f"{job.stem}.ipynb",
-            job.given | own_folder(node, folder),
-            kernel=job.kernel,
-            cwd=job.cwd,
-        )
-        return keep(job, folder, error, time.perf_counter() - start)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+        error = _run_cells(job, folder)
+    except Exception as failure:
+        gone = "a cell has deleted the folder of the run" if not folder.is_dir() else ""
+        error = gone or f"the worker failed: {_words(failure)}"
+    return keep(job, folder, error, time.perf_counter() - start)
+
+
+def _run_cells(job: Job, folder: Path) -> str:
+    node, sent = nbformat.reads(job.notebook, as_version=4), job.sent()
+    values = {**job.every, **sent}
+    named = [*origin.named_files(values, job.cwd), *origin.files_below(job.data, job.out)]
+    origin.begin_journal(folder / origin.JOURNAL, named)
+    places = [os.path.join(job.cwd, place) for value in values.values() if (place := place_of(value))]
+    roots = [os.path.dirname(job.source), job.cwd, job.data, *filter(os.path.isdir, places)]
+    error = launch.execute_notebook(
+        node,
+        folder / f"{job.stem}.ipynb",
+        sent | own_folder(node, folder),
+        kernel=job.kernel,
+        cwd=job.cwd,
+        watch=launch.Watch(folder / origin.JOURNAL, roots, [job.out]),
+    )
+    return error + hint(error, os.path.dirname(job.source), job.caller, job.cwd)
 
 
 def new_folder(job: Job) -> Path:
@@ -118,31 +171,93 @@ def new_folder(job: Job) -> Path:
     return folder
 
 
+@dataclass
+class _Left:
+    """What a run has left in its folder."""
+
+    origin: Mapping[str, Any]
+    result: Mapping[str, Any] = field(default_factory=lambda: {"headline": "", "values": {}})
+    error: str = ""
+    """What went wrong with the notebook's copy."""
+    notes: list[str] = field(default_factory=list)
+    """What else could not be kept, one line each."""
+
+
 def keep(job: Job, folder: Path, error: str, seconds: float) -> str:
-    """Complete a run's folder, write its record and make it visible; return its status."""
-    copy = folder / f"{job.stem}.ipynb"
-    result = {"headline": "", "values": {}}
-    if copy.is_file():
-        text = copy.read_text(encoding="utf-8").replace(folder.name, job.name)
-        copy.write_text(text, encoding="utf-8")
-        executed = nbformat.reads(text, as_version=4)
-        save_pictures(executed, folder / "pictures")
-        result = read_result(executed)
+    """Complete a run's folder, write its record and make it visible; return its status.
+
+    What goes wrong here is noted in the record; it takes away nothing of what the cells have left.
+
+    Raises:
+        OSError: the record cannot be written. What the run left is under the name of a failed run then.
+    """
     if not _is_current(job):
         shutil.rmtree(folder, ignore_errors=True)
         return "dropped"
+    folder.mkdir(exist_ok=True)  # a cell may have deleted it
+    left = _complete(job, folder, job.failed_place.name if error else job.name)
+    error = error or left.error
     status = "failed" if error else "ok"
-    _write_record(job, folder, {"status": status, "error": error, "seconds": round(seconds, 3), **result})
-    _publish(folder, Path(job.out, job.name))
+    outcome = {"status": status, "error": error, "seconds": round(seconds, 3), "notes": left.notes, **left.result}
+    try:
+        _write_record(job, folder, outcome, left.origin)
+    except OSError:
+        if any(path.name != f"{RECORD}.part" for path in folder.iterdir()):
+            publish(folder, job.failed_place)
+        raise
+    _show(job, folder, status)
     return status
 
 
-def _write_record(job: Job, folder: Path, outcome: Mapping[str, Any]) -> None:
+def _complete(job: Job, folder: Path, name: str) -> _Left:
+    """Save the figures, and tell the notebook's copy the name that its folder will have."""
+    left = _Left(origin=_read_origin(job, folder))
+    copy = folder / f"{job.stem}.ipynb"
+    try:
+        text = copy.read_text(encoding="utf-8").replace(folder.name, name)
+        executed = nbformat.reads(text, as_version=4)
+        left.result = read_result(executed)
+        _rewrite(copy, text)
+    except FileNotFoundError:
+        left.notes += ["its copy of the notebook is not there"]
+        return left
+    except Exception as failure:
+        left.error = f"the cells ran, but the copy of the notebook could not be completed: {_words(failure)}"
+        return left
+    try:
+        save_pictures(executed, folder / "pictures")
+    except Exception as failure:
+        left.notes += [f"a picture could not be kept: {_words(failure)}"]
+    return left
+
+
+def _read_origin(job: Job, folder: Path) -> dict[str, Any]:
+    journal = folder / origin.JOURNAL
+    node = nbformat.reads(job.notebook, as_version=4)
+    found = origin.of_run(journal, node, os.path.dirname(job.source), job.data)
+    journal.unlink(missing_ok=True)
+    return {**job.origin, **found}
+
+
+def _rewrite(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _words(failure: Exception) -> str:
+    return f"{type(failure).__name__}: {' '.join(str(failure).split())[:200]}"
+
+
+def _write_record(job: Job, folder: Path, outcome: Mapping[str, Any], made_from: Mapping[str, Any]) -> None:
     record = {
         "stem": job.stem,
         "given": to_json(dict(job.given)),
-        "parameters": to_json({name: value for name, value in job.every.items() if name != "out_dir"}),
-        "origin": dict(job.origin),
+        "parameters": to_json(job.every),
+        "origin": made_from,
         "ended": time.time(),
         "fingerprint": read_fingerprint(folder / "ledger.json"),
         **outcome,
@@ -156,13 +271,13 @@ def _write_record(job: Job, folder: Path, outcome: Mapping[str, Any]) -> None:
     _to_disk(folder)
 
 
-def _publish(folder: Path, place: Path) -> None:
-    old = folder.with_name(f"{folder.name}~old")
-    if place.exists():
-        place.rename(old)
-    folder.rename(place)
-    _to_disk(place.parent)
-    shutil.rmtree(old, ignore_errors=True)
+def _show(job: Job, folder: Path, status: str) -> None:
+    publish(folder, job.place if status == "ok" else job.failed_place)
+    if status == "ok":
+        shutil.rmtree(job.failed_place, ignore_errors=True)
+    elif (read_record(job.place) or {}).get("status") == "failed":  # as earlier versions kept it
+        shutil.rmtree(job.place, ignore_errors=True)
+    _to_disk(Path(job.out))
 
 
 def _to_disk(path: Path) -> None:
@@ -177,10 +292,16 @@ def _to_disk(path: Path) -> None:
             os.close(descriptor)
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# What is there
+
+
 def is_done(job: Job) -> bool:
-    """Say whether this run is there, ended well, and was made from the same notebook, data and parameters."""
-    held = read_record(Path(job.out, job.name))
-    return bool(held and same(held["given"], job.given) and held["origin"] == job.origin and held["status"] == "ok")
+    """Say whether this run is there, ended well, and nothing that it was made from has changed."""
+    held = read_record(job.place)
+    if not held or held["status"] != "ok" or not same(held["given"], job.given):
+        return False
+    return not origin.differences(held["origin"], job.origin, job.data, job.out)
 
 
 def same(given: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -193,11 +314,16 @@ def _canonical(given: Mapping[str, Any]) -> str:
 
 
 def records(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the runs in a folder, with their records."""
+    """Return the runs in a folder, with their records; a failed one beside a good one says so."""
     if not folder.is_dir():
         return []
     paths = sorted(path.parent for path in folder.glob(f"*/{RECORD}") if not path.parent.name.startswith("."))
-    return [(path, record) for path in paths if (record := read_record(path))]
+    found = {path: record for path in paths if (record := read_record(path))}
+    for path, record in found.items():
+        good = path.with_name(path.name.removesuffix(FAILED))
+        if good != path and good in found:
+            record["error"] += f" (an earlier run that ended well is in {good.name})"
+    return list(found.items())
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
@@ -212,9 +338,17 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     return record | {key: from_json(record[key]) for key in ("given", "parameters")}
 
 
+def outdated(record: Mapping[str, Any], out: str | Path) -> list[str]:
+    """Return what has changed since a run was made, one line each; see `origin.changes`."""
+    return origin.changes(record["origin"], os.path.abspath(out))
+
+
 def _is_current(job: Job) -> bool:
+    """Say whether the job's sweep is still the one; without a lock file there is no other one that would mind."""
     try:
         return Path(job.out, LOCK).read_text(encoding="utf-8") == job.token
+    except FileNotFoundError:
+        return Path(job.out).is_dir()
     except OSError:
         return False
 
@@ -222,8 +356,18 @@ def _is_current(job: Job) -> bool:
 def clear_leftovers(folder: Path) -> None:
     """Keep the runs that were whole but not yet renamed when their sweep was killed; remove what is not whole."""
     for path in folder.glob(".*~*"):
-        found = re.fullmatch(r"\.(.+)~[0-9a-f]{8}(~old)?", path.name)
-        if found and read_record(path) and not found[2]:
-            _publish(path, folder / found[1])
+        found = re.fullmatch(r"\.(.+?)~[0-9a-f]{8}(~old)?", path.name)
+        if found and (record := read_record(path)):
+            _keep_newest(path, record, folder / found[1].removesuffix(FAILED))
         elif found:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _keep_newest(path: Path, record: Mapping[str, Any], good: Path) -> None:
+    """Make a left-over run visible, unless what is there is newer: of two that change names, either may be left."""
+    place = good if record["status"] == "ok" else good.with_name(good.name + FAILED)
+    there = read_record(place)
+    if there and there["ended"] >= record["ended"]:
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        publish(path, place)

@@ -5,13 +5,14 @@ A sweep writes each run into a folder of its own, named from the run's parameter
     runs/x/cv=3,lr=0.001/run.json             parameters, result, seconds, status, what it was run from
     runs/x/cv=3,lr=0.001/00_quickstart.ipynb  the executed notebook
     runs/x/cv=3,lr=0.001/…                    what the notebook wrote into out_dir, and its figures
+    runs/x/cv=3,lr=0.001~failed/              the same of a run that failed, until it ends well
     runs/x/results.csv, results.png           the table of all runs, and its picture
 
 While it is under way, a run lives in a folder whose name begins with a dot; one rename makes it visible.
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -23,9 +24,20 @@ from tqdm.auto import tqdm
 from mldrl_lite.messages import InputError, Scalar, require
 from mldrl_lite.runs.kernel import end_kernels, threads
 from mldrl_lite.runs.lock import Lock, sweep_lock
+from mldrl_lite.runs.origin import look_anew
 from mldrl_lite.runs.plan import installed_kernel, plan_jobs
 from mldrl_lite.runs.progress import STANDARD_ERROR, bar_options
-from mldrl_lite.runs.record import LOCK, Job, clear_leftovers, execute, is_done, keep, new_folder, read_record
+from mldrl_lite.runs.record import (
+    FAILED,
+    LOCK,
+    Job,
+    clear_leftovers,
+    execute,
+    is_done,
+    keep,
+    new_folder,
+    read_record,
+)
 from mldrl_lite.runs.table import collect, table_of_runs, write_table
 
 if TYPE_CHECKING:
@@ -40,14 +52,16 @@ def sweep(
     jobs: int = 1,
     executor: Executor | None = None,
     kernel: str | None = None,
+    cwd: str | Path | None = None,
     progress: bool = True,
     again: bool = False,
 ) -> "pd.DataFrame":
     """Run a notebook once for every combination of parameters; run only what `out` does not hold yet.
 
-    A run counts as held when it ended well with the same parameters, the same code cells, the same files of data, the
-    same code of this package and the same versions of PyTorch and Lightning. A run that fails is recorded, and the
-    others go on. Interrupted at any moment, the same call does the rest.
+    A run counts as held when it ended well with the same parameters, and nothing that it was made from has changed:
+    code cells, files that its parameters name or that it opened, own modules, the packages that it imported; see
+    `mldrl_lite.runs.origin`. A run that fails is recorded beside the good one, if there is one, and the others go on.
+    Interrupted at any moment, the same call does the rest.
 
     Args:
         notebook: an `.ipynb` file with a cell tagged `parameters`.
@@ -57,6 +71,8 @@ def sweep(
         executor: takes the place of `jobs`. Runs are submitted to it as `execute(job)`, which can be pickled; its
             workers must see the folder `out` under the same path.
         kernel: the name of the Jupyter kernel.
+        cwd: the folder that the notebook runs in; its own by default. Relative paths in `grid` are relative to the
+            folder of the caller.
         progress: show a bar with the time left and the failures so far.
         again: run everything, also what `out` holds.
 
@@ -72,7 +88,8 @@ def sweep(
             has under way in other processes goes on there, and is not kept.
     """
     require("jobs", jobs, int, at_least=1)
-    plan = plan_jobs(notebook, grid, out, kernel if executor else installed_kernel(notebook, kernel))
+    look_anew()
+    plan = plan_jobs(notebook, grid, out, kernel if executor else installed_kernel(notebook, kernel), cwd)
     folder = Path(plan[0].out)
     with sweep_lock(folder) as lock:
         plan = [replace(job, token=lock.token) for job in plan]
@@ -86,7 +103,7 @@ def sweep(
             raise
         finally:
             clear_leftovers(folder)
-    return _rows_of(collect(folder), plan)
+    return _rows_of(collect(folder), plan, {job.name for job in todo})
 
 
 def _run(jobs: Sequence[Job], pool: AbstractContextManager[Executor], lock: Lock, bar: tqdm) -> None:
@@ -125,11 +142,17 @@ def _settle(future: Future, job: Job, bar: tqdm) -> bool:
         error = cancelled
     if error is not None:
         _record_loss(job, error)
-    held = read_record(Path(job.out, job.name)) or {"status": "failed", "error": "its folder is gone"}
-    failed = held["status"] == "failed"
-    if failed and not bar.disable:
-        bar.write(f"{job.name} failed: {held['error']}", file=STANDARD_ERROR)
-    return failed
+        return _told(str(error), job, bar)
+    if future.result() == "ok":
+        return False
+    held = read_record(job.failed_place)
+    return _told(held["error"] if held else "its folder is gone", job, bar)
+
+
+def _told(error: str, job: Job, bar: tqdm) -> bool:
+    if not bar.disable:
+        bar.write(f"{job.name} failed: {error}", file=STANDARD_ERROR)
+    return True
 
 
 def _record_loss(job: Job, error: BaseException) -> None:
@@ -149,7 +172,8 @@ def _bar(plan: Sequence[Job], todo: Sequence[Job], progress: bool) -> tqdm:
     return tqdm(desc=plan[0].stem, disable=not progress, **shape, **bar_options())
 
 
-def _rows_of(rows: "pd.DataFrame", plan: Sequence[Job]) -> "pd.DataFrame":
-    """Return the rows of this plan, in its order."""
+def _rows_of(rows: "pd.DataFrame", plan: Sequence[Job], tried: Collection[str]) -> "pd.DataFrame":
+    """Return the rows of this plan, in its order: of a run that was tried and failed, the failure."""
     place = {name: i for i, name in enumerate(rows["run"])}
-    return rows.iloc[[place[job.name] for job in plan]].reset_index(drop=True)
+    names = [job.name + FAILED if job.name in tried and job.name + FAILED in place else job.name for job in plan]
+    return rows.iloc[[place[name] for name in names if name in place]].reset_index(drop=True)

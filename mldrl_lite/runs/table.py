@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mldrl_lite.messages import InputError
-from mldrl_lite.runs.record import OWN, records
+from mldrl_lite.runs.origin import look_anew
+from mldrl_lite.runs.record import OWN, outdated, records
 from mldrl_lite.runs.values import sort_key
 
 if TYPE_CHECKING:
@@ -21,13 +22,14 @@ SUMMARY = (TABLE, FIGURE)
 def collect(out: str | Path) -> "pd.DataFrame":
     """Return a table of all runs in a folder, and write it there as `results.csv` and `results.png`.
 
-    A run of an older version of the notebook or of this package than the newest run is marked `outdated`. Without
-    numbers to draw there is no picture.
+    A run is marked `outdated` when something that it was made from has changed since. Without numbers to draw there is
+    no picture.
 
     Raises:
         InputError: the folder holds no run.
     """
     folder = Path(out)
+    look_anew()
     rows = table_of_runs(folder)
     if rows.empty:
         raise InputError(f"No run in {str(out)!r}: give the folder that a sweep has written.")
@@ -45,8 +47,7 @@ def table_of_runs(folder: str | Path) -> "pd.DataFrame":
     names = [name for record in all_records for name in record["given"]]
     order = [name for record in all_records for name in record["parameters"]]
     names = [name for name in dict.fromkeys(order) if name in names]
-    newest = max(all_records, key=lambda record: record["ended"], default=None)
-    rows = [_row(record, names, newest) | {"run": path.name} for path, record in found]
+    rows = [_row(record, names, folder) | {"run": path.name} for path, record in found]
     metrics = dict.fromkeys(name for row in rows for name in row if name not in (*names, *OWN))
     rows.sort(key=lambda row: [sort_key(row[name]) for name in names])
     columns = [*names, *metrics, *OWN]
@@ -58,17 +59,16 @@ def table_of_runs(folder: str | Path) -> "pd.DataFrame":
     return frame
 
 
-def _row(record: Mapping[str, Any], names: Sequence[str], newest: Mapping[str, Any]) -> dict[str, Any]:
+def _row(record: Mapping[str, Any], names: Sequence[str], folder: str | Path) -> dict[str, Any]:
     values = dict(record["values"])
     fingerprint = record["fingerprint"] or values.get("fingerprint", "")
     values.pop("fingerprint", None)
     taken = {*record["parameters"], *OWN}
-    outdated = any(record["origin"][part] != newest["origin"][part] for part in ("notebook", "package"))
     return {
         **{name: record["parameters"].get(name) for name in names},
         **{f"result_{name}" if name in taken else name: value for name, value in values.items()},
         "seconds": record["seconds"],
-        "status": "outdated" if outdated and record["status"] == "ok" else record["status"],
+        "status": "outdated" if record["status"] == "ok" and outdated(record, folder) else record["status"],
         "error": record["error"],
         "fingerprint": fingerprint,
     }

@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
-from mldrl_lite.runs import declared_parameters, launch, pictures, run_notebook
+from mldrl_lite.runs import declared_parameters, engine, launch, pictures, run_notebook
 from mldrl_lite.runs.course import run_course
 from mldrl_lite.runs.notebooks import read_result
 from mldrl_lite.runs.storing import store
@@ -79,7 +79,7 @@ def test_the_copy_is_saved_now_and_then_and_not_at_every_cell(tmp_path: Path, mo
         return nbformat.read(tmp_path / "runs" / "a.ipynb", as_version=4).cells[-1].outputs[0].text
 
     assert saved_midway() == "False\n"
-    monkeypatch.setattr(launch, "_SAVE_EVERY", 0)
+    monkeypatch.setattr(engine, "_SAVE_EVERY", 0)
     assert saved_midway() == "True\n"
 
 

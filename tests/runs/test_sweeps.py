@@ -26,7 +26,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
-from mldrl_lite.runs import collect, launch, plan, sweep, sweeps
+from mldrl_lite.runs import collect, installed, launch, origin, sweep, sweeps
 from mldrl_lite.runs.parameters import declared_in
 from mldrl_lite.runs.record import folder_name
 
@@ -208,7 +208,7 @@ def test_a_sweep_leaves_whole_runs_a_table_and_a_picture(notebook: Path, capsys:
     for n, run in zip(rows["n"], rows["run"], strict=True):
         executed = nbformat.read(out / run / "page.ipynb", as_version=4)
         assert any("injected-parameters" in cell.metadata.tags for cell in executed.cells)
-        assert str(out / run) in executed.cells[1 + (n == 13) * 1].source + executed.cells[2].source
+        assert str(out / run) in "".join(cell.source for cell in executed.cells)
         assert (out / run / "first").read_text() == str(n)
         assert (out / run / "last").is_file() == (n != 13)
     assert left_over(out) == []
@@ -244,7 +244,7 @@ def test_only_what_is_missing_failed_or_changed_is_run(notebook: Path, pretence:
     assert again((1, 2)) == 0
     make(notebook, WORK + "\n# changed")
     assert again((1, 2)) == 2
-    monkeypatch.setattr(plan, "version", lambda _: "99")  # of PyTorch, say
+    monkeypatch.setattr(installed, "version_of", lambda *_: "99")  # of PyTorch, say
     assert again((1,)) == 1
     assert list(collect(out).set_index("run").loc[["n=1", "n=2"], "status"]) == ["ok", "outdated"]
 
@@ -254,7 +254,7 @@ def test_changed_code_of_the_package_is_noticed(tmp_path: Path, pretence: Preten
     (package / "exercises").mkdir(parents=True)
     for name in ("model.py", "exercises/one.py"):
         (package / name).write_text("a = 1\n")
-    monkeypatch.setattr(plan, "_PACKAGE", package)
+    monkeypatch.setattr(origin, "_PACKAGE", package)
     notebook = make(tmp_path / "page.ipynb")
 
     def again() -> int:
@@ -317,19 +317,25 @@ def test_the_table_has_what_was_asked_for_and_the_file_has_all(notebook: Path, p
     assert len(pd.read_csv(out / "results.csv")) == 6
 
 
-def test_paths_are_those_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "pages").mkdir()
-    (tmp_path / "here").mkdir()
-    (tmp_path / "here" / "value").write_text("found")
-    read = "import os\nprint(open('value').read(), os.environ['OMP_NUM_THREADS'], os.environ['MLDRL_LITE_DATA'])"
+def test_a_notebook_runs_in_its_folder_and_paths_given_are_those_of_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("pages", "here"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "value").write_text(f"found {name}")
+    (tmp_path / "pages" / "beside.py").write_text("value = open('value').read()")
+    read = "import os, beside\nprint(beside.value, open(kind).read(), os.environ['OMP_NUM_THREADS'])\n"
+    read += "print(os.environ['MLDRL_LITE_DATA'])"
     make(tmp_path / "pages" / "page.ipynb", read)
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("MLDRL_LITE_DATA", "data")
-    rows = sweep("../pages/page.ipynb", {}, "{out}/of braces", progress=False)
+    rows = sweep("../pages/page.ipynb", {"kind": "./value"}, "{out}/of braces", progress=False)
     assert list(rows["status"]) == ["ok"]
-    executed = nbformat.read("{out}/of braces/defaults/page.ipynb", as_version=4)
-    assert executed.cells[-1].outputs[0].text == f"found 1 {tmp_path / 'here' / 'data'}\n"
+    assert list(rows["kind"]) == ["./value"]
+    [run] = rows["run"]
+    executed = nbformat.read(Path("{out}/of braces", run, "page.ipynb"), as_version=4)
+    assert executed.cells[-1].outputs[0].text == f"found pages found here 1\n{tmp_path / 'here' / 'data'}\n"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -510,11 +516,11 @@ def test_killed_five_times_it_ends_in_the_same_table(notebook: Path):
             wait_until(lambda: psutil.Process(process.pid).children() or process.poll() is not None)
             time.sleep(chance.uniform(0, 2))
             process.send_signal(signal.SIGKILL)
-        done = {name: when for name, when in before.items() if name != "n=13"}
+        done = {name: when for name, when in before.items() if name != "n=13~failed"}
         assert {name: when for name, when in ended(out).items() if name in done} == done, "run twice"
         for path in out.glob("n=*"):
             assert (path / "page.ipynb").is_file()
-            assert path.name == "n=13" or (path / "last").is_file()
+            assert path.name == "n=13~failed" or (path / "last").is_file()
     wait_until(lambda: kernels(notebook.parent) == [], seconds=30)
     assert main(["sweep", str(notebook), *arguments[:-1], str(out)]) == 1
     undisturbed = sweep(notebook, {"n": [1, 2, 3, 4, 5, 13]}, notebook.parent / "calm", jobs=2, progress=False)
@@ -523,7 +529,7 @@ def test_killed_five_times_it_ends_in_the_same_table(notebook: Path):
     assert len(undisturbed) == 6
     assert left_over(out) == []
     for path in out.glob("n=*"):
-        n = path.name.removeprefix("n=")
+        n = path.name.removeprefix("n=").removesuffix("~failed")
         assert (path / "first").read_text() == n
         assert n == "13" or (path / "last").read_text() == n
 

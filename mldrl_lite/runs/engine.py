@@ -1,0 +1,141 @@
+"""papermill's engine as runs need it: it saves now and then, watches what is read, and says how the kernel ended."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
+from papermill.log import logger
+
+_SAVE_EVERY = 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is to be noted of a run; see `watch`."""
+
+    journal: Path
+    roots: Sequence[str]
+    """Folders in which every file counts."""
+    ignored: Sequence[str]
+    """Folders in which none does."""
+
+    def code(self) -> str:
+        """Return a line that starts the watch in a kernel and leaves no name there."""
+        arguments = ", ".join(json.dumps(part) for part in (str(self.journal), [*self.roots], [*self.ignored]))
+        text = f"{_watch_source()}\nstart({arguments})\n"
+        return f"exec(compile({text!r}, 'mldrl_lite.runs.watch', 'exec'), {{'__name__': 'mldrl_lite.runs.watch'}})"
+
+
+@cache
+def _watch_source() -> str:
+    return Path(__file__).with_name("watch.py").read_text(encoding="utf-8")
+
+
+class LeftError(Exception):
+    """A cell has called `exit()` or `quit()` and others were to follow."""
+
+
+class KernelEndedError(Exception):
+    """The kernel's process has ended in a cell.
+
+    Attributes:
+        cell: the number of the cell, as in `In [3]`.
+        code: the exit status; minus the number of the signal that ended it; None when it is not known.
+    """
+
+    def __init__(self, cell: int, code: int | None) -> None:
+        super().__init__(cell, code)
+        self.cell, self.code = cell, code
+
+
+class Client(PapermillNotebookClient):
+    """papermill's client, which also watches, and knows how the kernel ended."""
+
+    watch: Watch | None = None
+    exit_code: int | None = None
+
+    def papermill_execute_cells(self) -> None:
+        """Start to watch, then run the cells.
+
+        Raises:
+            KernelEndedError: its process ended.
+            LeftError: a cell called `exit()` before the last.
+        """
+        self.on_cell_executed = self._look_for_exit
+        try:
+            if self.watch and self.km.kernel_spec.language == "python":
+                self.wait_for_reply(self.kc.execute(self.watch.code(), silent=True, store_history=False))
+            super().papermill_execute_cells()
+        except DeadKernelError:
+            raise KernelEndedError(self.code_cells_executed, self.exit_code) from None
+
+    def _look_for_exit(self, cell: NotebookNode, cell_index: int, execute_reply: dict[str, Any]) -> None:
+        sources = {part.get("source") for part in execute_reply["content"].get("payload") or ()}
+        follow = any(other.cell_type == "code" and other.source.strip() for other in self.nb.cells[cell_index + 1 :])
+        if "ask_exit" in sources and follow:
+            number = execute_reply["content"].get("execution_count")
+            raise LeftError(f"cell In [{number}] calls exit(): the cells after it did not run")
+
+    async def _async_check_alive(self) -> None:
+        provisioner = self.km.provisioner
+        self.exit_code = await provisioner.poll() if provisioner else None
+        await super()._async_check_alive()
+
+
+class Engine(NBClientEngine):
+    """papermill's engine, which saves the copy every few seconds and at the end, not twice a cell.
+
+    Saving checks and writes the whole notebook, which took longer than many of the cells.
+    """
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: NotebookExecutionManager,
+        kernel_name: str,
+        log_output: bool = False,
+        start_timeout: int = 60,
+        watch: Watch | None = None,
+        **options: Any,
+    ) -> None:
+        """Run the cells; see `Client.papermill_execute_cells` for what is raised."""
+        nb_man.save = _now_and_then(nb_man)
+        chosen = {name: value for name, value in options.items() if name not in _OF_PAPERMILL}
+        client = Client(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, log=logger, **chosen)
+        client.watch = watch
+        client.execute()
+
+
+_OF_PAPERMILL = ("input_path", "execution_timeout", "stdout_file", "stderr_file")
+
+
+def _now_and_then(nb_man: NotebookExecutionManager) -> Any:
+    save = nb_man.save
+
+    def save_now_and_then(**options: Any) -> None:
+        if nb_man.end_time or (nb_man.now() - nb_man.last_save_time).total_seconds() > _SAVE_EVERY:
+            try:
+                save(**options)
+            except UnicodeEncodeError:  # half a pair of surrogates is no text
+                make_writable(nb_man.nb)
+                save(**options)
+
+    return save_now_and_then
+
+
+def make_writable(node: Any) -> Any:
+    """Put a question mark for each half of a surrogate pair in the texts of a notebook, in place."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in list(items):
+        node[key] = make_writable(value)
+    return node.encode("utf-8", "replace").decode() if isinstance(node, str) else node
+
+
+papermill_engines.register(Engine.__name__, Engine)

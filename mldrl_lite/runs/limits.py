@@ -1,0 +1,111 @@
+"""Limits of a run: time, memory, how often it is tried; and what the machine must allow before a sweep starts."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+from mldrl_lite.messages import InputError, require
+from mldrl_lite.runs.strays import descendants
+
+_LOOK_EVERY = 0.25  # seconds
+_FILES_OF_A_KERNEL, _FILES_BESIDE = 16, 40
+_MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may take."""
+
+    timeout: float | None = None
+    """Seconds."""
+    memory: float | None = None
+    """MB of main memory, of the kernel and what it has started. It is looked at a few times a second, and not limited
+    by the system: a limit of addresses (RLIMIT_AS) would stop torch, which reserves many times what it uses."""
+    retries: int = 0
+    """How often a run is tried again when its kernel died; a cell that failed would fail again."""
+
+    def check(self) -> None:
+        """Stop unless the limits can be meant.
+
+        Raises:
+            InputError: one is not above 0.
+        """
+        require("timeout", self.timeout, float, above=0, or_none=True)
+        require("memory", self.memory, float, above=0, or_none=True)
+        require("retries", self.retries, int, at_least=0)
+
+
+@contextmanager
+def held_to(limits: Limits, pid: Callable[[], int | None], end: Callable[[], None]) -> Iterator[list[str]]:
+    """Watch a run; end it when it takes too much, and say why in the list.
+
+    Args:
+        limits: what it may take.
+        pid: tells the kernel's process; None as long as it is not known.
+        end: ends the run.
+    """
+    broken: list[str] = []
+    if limits.timeout is None and limits.memory is None:
+        yield broken
+        return
+    over = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(limits, pid, end, over, broken), daemon=True)
+    watcher.start()
+    try:
+        yield broken
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _watch(
+    limits: Limits, pid: Callable[[], int | None], end: Callable[[], None], over: threading.Event, broken: list[str]
+) -> None:
+    start = time.monotonic()
+    while not over.wait(_LOOK_EVERY):
+        if limits.timeout is not None and time.monotonic() - start > limits.timeout:
+            broken.append(f"it took more than --timeout {limits.timeout:g} seconds")
+        elif limits.memory is not None and (used := memory_of(pid())) > limits.memory:
+            broken.append(f"it took {used:.0f} MB of memory, more than --memory {limits.memory:g}")
+        if broken:
+            end()
+            return
+
+
+def memory_of(pid: int | None) -> float:
+    """Return the main memory of a process and what it has started, in MB; 0 when it is gone."""
+    if pid is None:
+        return 0.0
+    total = 0
+    for process in [pid, *descendants(pid)]:
+        try:
+            total += (psutil.Process(process) if isinstance(process, int) else process).memory_info().rss
+        except psutil.Error:
+            continue
+    return total / _MB
+
+
+def allow_files(jobs: int) -> None:
+    """See that this process may open the files that so many kernels take; raise its soft limit where that helps.
+
+    Raises:
+        InputError: the system does not allow them.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = psutil.Process().num_fds() + _FILES_BESIDE + jobs * _FILES_OF_A_KERNEL
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise InputError(
+            f"-j {jobs} (jobs=) takes some {needed} open files, and this system allows {hard} (ulimit -n): "
+            "give a smaller number, or raise that limit."
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
