@@ -2,7 +2,6 @@
 from .arguments import NEW as NEW
 from .arguments import explain as explain
 from .arguments import table as table
-from .diagnosis import REMOVED_HOOKS as REMOVED_HOOKS
 from .diagnosis import Finding as Finding
 from .diagnosis import Findings as Findings
 from .diagnosis import diagnose as diagnose
@@ -11,3 +10,4 @@ from .migrate.snippet import translate as translate
 from .names import GROUPS as GROUPS
 from .names import REMOVED as REMOVED
 from .names import REMOVED_STRATEGIES as REMOVED_STRATEGIES
+from .rules.hooks import REMOVED_HOOKS as REMOVED_HOOKS

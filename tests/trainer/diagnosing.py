@@ -81,7 +81,7 @@ class Logging(BoringModel):
 
 class LogsToo(Callback):
     def on_validation_epoch_end(self, trainer, module):
-        module.log("accuracy", 1.0)
+        module.log("score", 1.0)
 
 
 class LogsSteps(BoringModel):

@@ -12,7 +12,6 @@ from diagnosing import Logging, LogsSteps, Misspelled, Spelled, Splits, found, q
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 from pytorch_lightning.loggers import CSVLogger
-from torch.utils.data import DataLoader
 
 from mldrl_lite.callbacks import HookRecorder
 from mldrl_lite.datamodule import TCPDataModule
@@ -29,7 +28,7 @@ from mldrl_lite.trainer.diagnosis import Finding, Findings, diagnose
         {
             "logger": False,
             "enable_checkpointing": True,
-            "callbacks": [EarlyStopping("ptl/val_loss"), ModelCheckpoint(monitor="ptl/val_accuracy")],
+            "callbacks": [EarlyStopping("ptl/val_loss"), ModelCheckpoint(monitor="ptl/val_accuracy", mode="max")],
         },
     ],
 )
@@ -99,7 +98,7 @@ def test_after_a_run_the_datamodule_still_can_be_copied():
     [
         ((BoringModel,), "a LightningModule as its model, not the class BoringModel: give an instance"),
         ((None,), "a LightningModule as its model, not NoneType"),
-        ((BoringModel(), DataLoader([1])), "a LightningDataModule as its datamodule, not DataLoader"),
+        ((BoringModel(), [1]), "a LightningDataModule, a DataLoader or several as its datamodule, not list"),
         ((BoringModel(), None, BoringModel()), "a Trainer as its trainer, not BoringModel"),
     ],
 )

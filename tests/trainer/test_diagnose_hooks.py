@@ -9,7 +9,8 @@ from diagnosing import Misspelled, Spelled, as_objects, found, line_of, quiet, t
 from pytorch_lightning import Callback, LightningDataModule, LightningModule
 from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 
-from mldrl_lite.trainer.diagnosis import OTHER_NAMES, REMOVED_HOOKS, diagnose
+from mldrl_lite.trainer.diagnosis import diagnose
+from mldrl_lite.trainer.rules.hooks import OTHER_NAMES, REMOVED_HOOKS
 
 LOUD = {"training_epoch_end", "validation_epoch_end", "test_epoch_end"}
 

@@ -44,15 +44,15 @@ class LogsEither(BoringModel):
 
 @pytest.mark.parametrize("cls", [Logging, LogsDict, LogsByKeyword, LogsPattern, LogsComprehension, LogsEither])
 def test_a_monitor_that_nothing_logs_is_found(cls):
-    for monitor, rules in (("val_loss", []), ("val_loss_epoch", []), ("accuracy", ["monitor that nothing logs"])):
+    for monitor, rules in (("val_loss", []), ("val_loss_epoch", []), ("score", ["monitor that nothing logs"])):
         callbacks = [EarlyStopping(monitor), ModelCheckpoint(monitor=monitor)]
         trainer = quiet(callbacks=callbacks, enable_checkpointing=True)
         assert found(cls(), None, trainer) == rules * 2
 
 
 def test_lightning_stops_at_a_monitor_that_nothing_logs_after_an_epoch():
-    trainer = quiet(callbacks=[EarlyStopping("accuracy")])
-    with pytest.raises(RuntimeError, match="`accuracy` which is not available"):
+    trainer = quiet(callbacks=[EarlyStopping("score")])
+    with pytest.raises(RuntimeError, match="`score` which is not available"):
         trainer.fit(Logging())
     assert trainer.global_step == 2
 
@@ -72,40 +72,40 @@ def log_for(module, name, value):
 
 class LogsVariable(Logging):
     def on_train_epoch_end(self):
-        for name in ("accuracy",):
+        for name in ("score",):
             self.log(name, 1.0)
 
 
 class LogsUnknownDict(Logging):
     def on_train_epoch_end(self):
-        self.log_dict(dict(accuracy=1.0))  # noqa: C408
+        self.log_dict(dict(score=1.0))  # noqa: C408
 
 
 class LogsElsewhere(Logging):
     def on_train_epoch_end(self):
-        log_for(self, "accuracy", 1.0)
+        log_for(self, "score", 1.0)
 
 
 class HandsLogOn(Logging):
     def on_train_epoch_end(self):
         log = self.log
-        log("accuracy", 1.0)
+        log("score", 1.0)
 
 
 class HandsItselfOn(Logging):
     def on_train_epoch_end(self):
         module = self
-        module.log("accuracy", 1.0)
+        module.log("score", 1.0)
 
 
 class WritesMetrics(Logging):
     def on_train_epoch_end(self):
-        self.trainer.callback_metrics["accuracy"] = torch.tensor(1.0)
+        self.trainer.callback_metrics["score"] = torch.tensor(1.0)
 
 
 class UpdatesMetrics(Logging):
     def on_train_epoch_end(self):
-        self.trainer.callback_metrics.update(accuracy=torch.tensor(1.0))
+        self.trainer.callback_metrics.update(score=torch.tensor(1.0))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ class UpdatesMetrics(Logging):
     [LogsVariable, LogsUnknownDict, LogsElsewhere, HandsLogOn, HandsItselfOn, WritesMetrics, UpdatesMetrics],
 )
 def test_where_names_are_not_to_be_known_the_rule_is_silent(cls):
-    trainer = quiet(callbacks=[EarlyStopping("accuracy")])
+    trainer = quiet(callbacks=[EarlyStopping("score")])
     assert found(cls(), None, trainer) == []
     trainer.fit(cls())  # and rightly so: the metric is there
 
@@ -121,34 +121,34 @@ def test_where_names_are_not_to_be_known_the_rule_is_silent(cls):
 def test_without_source_the_rule_is_silent():
     namespace = {"BoringModel": BoringModel, "__name__": "prompt"}
     exec("class Typed(BoringModel):\n    def on_fit_start(self): self.log('x', 1.0)", namespace)  # noqa: S102
-    assert found(namespace["Typed"](), None, quiet(callbacks=[EarlyStopping("accuracy")])) == []
+    assert found(namespace["Typed"](), None, quiet(callbacks=[EarlyStopping("score")])) == []
 
 
 class LogsItself(Callback):
     def on_validation_epoch_end(self, trainer, pl_module):
-        self.log("accuracy", 1.0)
+        self.log("score", 1.0)
 
 
 class LogsThroughTrainer(Callback):
     def on_validation_epoch_end(self, trainer, pl_module):
-        trainer.lightning_module.log("accuracy", 1.0)
+        trainer.lightning_module.log("score", 1.0)
 
 
 @pytest.mark.parametrize("callback", [LogsToo, LogsItself, LogsThroughTrainer])
 def test_callbacks_log_too(callback):
-    trainer = quiet(callbacks=[EarlyStopping("accuracy"), callback()])
+    trainer = quiet(callbacks=[EarlyStopping("score"), callback()])
     assert found(Logging(), None, trainer) == []
     trainer.fit(Logging())
-    assert found(Logging(), None, quiet(callbacks=[EarlyStopping("acc"), callback()])) == ["monitor that nothing logs"]
+    assert found(Logging(), None, quiet(callbacks=[EarlyStopping("scor"), callback()])) == ["monitor that nothing logs"]
 
 
 class LooksLikeLogging(Logging):
     def on_train_epoch_end(self):
-        self.table.log("accuracy", torch.log(torch.ones(1)), np.log(1.0))
+        self.table.log("score", torch.log(torch.ones(1)), np.log(1.0))
 
 
 def test_other_things_called_log_do_not_count():
-    trainer = quiet(callbacks=[EarlyStopping("accuracy")])
+    trainer = quiet(callbacks=[EarlyStopping("score")])
     assert found(LooksLikeLogging(), None, trainer) == ["monitor that nothing logs"]
 
 

@@ -3,8 +3,9 @@
     diagnose(model, datamodule, trainer)
 
 Each rule looks for one mistake that raises no error. A rule that cannot be sure (the source is not to be had, a name is
-put together at run time, `setup` fails) keeps silent, so that a finding is worth reading. Rules stand by topic: hooks,
-hparams, monitors (which read `logs`), callbacks, split.
+put together at run time, `setup` fails) keeps silent, so that a finding is worth reading. What can be seen in the
+source alone is in `rules`; what needs live objects stands here by topic: hparams, monitors, optimizers, parts,
+callbacks, split.
 """
 
 import lazy_loader

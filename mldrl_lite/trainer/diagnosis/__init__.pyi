@@ -2,5 +2,3 @@
 from .entry import diagnose as diagnose
 from .findings import Finding as Finding
 from .findings import Findings as Findings
-from .hooks import OTHER_NAMES as OTHER_NAMES
-from .hooks import REMOVED_HOOKS as REMOVED_HOOKS

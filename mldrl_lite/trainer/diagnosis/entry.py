@@ -1,48 +1,116 @@
 """Find, before a run, what Lightning lets pass in silence."""
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
-from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from torch.utils.data import DataLoader
 
 from mldrl_lite.messages import InputError
-from mldrl_lite.trainer.diagnosis.callbacks import used_callbacks
+from mldrl_lite.trainer.diagnosis.callbacks import beyond_the_run, used_callbacks
 from mldrl_lite.trainer.diagnosis.findings import Finding, Findings
-from mldrl_lite.trainer.diagnosis.hooks import dead_hooks
 from mldrl_lite.trainer.diagnosis.hparams import empty_hparams, unloadable_hparams
-from mldrl_lite.trainer.diagnosis.monitors import sparse_logging, unlogged_monitors
+from mldrl_lite.trainer.diagnosis.live import class_of, is_a
+from mldrl_lite.trainer.diagnosis.monitors import sparse_logging, unlogged_monitors, wrong_directions
+from mldrl_lite.trainer.diagnosis.optimizers import left_out_parameters
+from mldrl_lite.trainer.diagnosis.parts import hidden_layers, mixed_packages
 from mldrl_lite.trainer.diagnosis.run import Run, no_trace
+from mldrl_lite.trainer.diagnosis.source import short_name
 from mldrl_lite.trainer.diagnosis.split import unstable_split
+from mldrl_lite.trainer.rules import hooks, layers, losses, optimizing
+from mldrl_lite.trainer.rules.catalogue import chosen
+from mldrl_lite.trainer.rules.classes import DATAMODULE, MODULE, Problem
 
 
-def diagnose(
-    model: LightningModule, datamodule: LightningDataModule | None = None, trainer: Trainer | None = None
-) -> Findings:
+def diagnose(model: Any, datamodule: Any = None, trainer: Any = None, *, ignore: Iterable[str] = ()) -> Findings:
     """Look for mistakes that raise no error, before `trainer.fit(model, datamodule)`.
 
-    The objects and the global random number generators are left as they are: `setup` is called on copies, and never
-    `prepare_data`, which may download. The copies cost time and memory when the datamodule holds much.
+    The objects and the global random number generators are left as they are: `setup` and `configure_optimizers` are
+    called on copies, and never `prepare_data`, which may download. The copies cost time and memory when the datamodule
+    holds much.
+
+    Args:
+        model: a LightningModule, of `pytorch_lightning` or of `lightning`, compiled or not.
+        datamodule: a LightningDataModule, a DataLoader, or several: that of training first, as `fit` takes them.
+        trainer: a Trainer.
+        ignore: codes or names of rules not to look for.
 
     Raises:
-        InputError: an argument is of the wrong type (a class in place of an instance, say).
+        InputError: an argument is of the wrong type (a class in place of an instance, say), or a rule is unknown.
     """
-    wanted = {"model": LightningModule, "datamodule": LightningDataModule, "trainer": Trainer}
-    for (name, kind), given in zip(wanted.items(), (model, datamodule, trainer), strict=True):
-        if not isinstance(given, kind) and (given is not None or name == "model"):
-            raise InputError(f"diagnose wants a {kind.__name__} as its {name}, not {_describe(given)}.")
+    left_out = chosen(ignore, "ignore")
+    run = run_of(model, datamodule, trainer)
     with no_trace():
-        return Findings(finding for rule in RULES for finding in rule(Run(model, datamodule, trainer)))
+        found = [finding for rule in RULES for finding in rule(run)]
+    return Findings(finding for finding in found if finding.rule not in left_out)
+
+
+def run_of(model: Any, data: Any = None, trainer: Any = None, who: str = "diagnose") -> Run:
+    """Return what is about to run.
+
+    Raises:
+        InputError: an argument is of the wrong type.
+    """
+    model = getattr(model, "_orig_mod", model)  # of torch.compile
+    loaders = _loaders(data)
+    datamodule = None if loaders else data
+    for name, kind, given in (
+        ("model", MODULE, model),
+        ("datamodule", DATAMODULE, datamodule),
+        ("trainer", "Trainer", trainer),
+    ):
+        if not is_a(given, kind) and (given is not None or name == "model"):
+            other = ", a DataLoader or several" if name == "datamodule" else ""
+            raise InputError(f"{who} wants a {kind}{other} as its {name}, not {_describe(given)}.")
+    return Run(model, datamodule, trainer, loaders)
+
+
+def _loaders(data: Any) -> tuple[Any, ...]:
+    if isinstance(data, Mapping):
+        data = list(data.values())
+    given = list(data) if isinstance(data, list | tuple) else [data]
+    return tuple(given) if given and all(isinstance(loader, DataLoader) for loader in given) else ()
 
 
 def _describe(given: object) -> str:
     return f"the class {given.__name__}: give an instance" if isinstance(given, type) else type(given).__name__
 
 
+def _from_source(run: Run) -> Iterator[Finding]:
+    """What the source of the classes shows; `mldrl-lite check` finds it in files too."""
+    classes = list({type(owner): class_of(owner) for owner in run.owners}.values())
+    for rule in ON_SOURCE:
+        for problem in rule(classes):
+            yield _finding(problem)
+
+
+def _finding(problem: Problem) -> Finding:
+    where = f"{short_name(problem.file)}:{problem.node.lineno}"
+    return Finding(problem.rule, problem.what, where, problem.why, problem.fix)
+
+
+ON_SOURCE: tuple[Callable[..., Iterator[Problem]], ...] = (
+    functools.partial(hooks.dead_hooks, called=()),
+    functools.partial(hooks.unread_returns, called=()),
+    optimizing.raw_optimizers,
+    optimizing.never_zeroed,
+    optimizing.wrong_interval,
+    optimizing.unstepped_schedulers,
+    losses.squashed_logits,
+    losses.detached_losses,
+    layers.unreset_metrics,
+)
 RULES: tuple[Callable[[Run], Iterator[Finding]], ...] = (
-    dead_hooks,
+    _from_source,
+    mixed_packages,
+    hidden_layers,
     empty_hparams,
     unloadable_hparams,
     unlogged_monitors,
+    wrong_directions,
     sparse_logging,
+    left_out_parameters,
     used_callbacks,
+    beyond_the_run,
     unstable_split,
 )

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pytorch_lightning import LightningDataModule, LightningModule
 
 from mldrl_lite.trainer.diagnosis.findings import Finding
 from mldrl_lite.trainer.diagnosis.run import Run
@@ -22,14 +21,17 @@ from mldrl_lite.trainer.diagnosis.source import own_functions, parsed, place_of
 def empty_hparams(run: Run) -> Iterator[Finding]:
     """A model with arguments and no hyperparameters: its checkpoints cannot be loaded without giving them again."""
     cls = type(run.model)
-    arguments = [p.name for p in inspect.signature(cls.__init__).parameters.values() if p.kind not in _VARIADIC][1:]
+    arguments = [p for p in list(inspect.signature(cls.__init__).parameters.values())[1:] if p.kind not in _VARIADIC]
+    names = [p.name for p in arguments if not _is_module(p.name, run.model)]
     init = next((function for name, function in own_functions(cls) if name == "__init__"), None)
-    if _hparams(run.model) or not arguments or init is None:
+    if _hparams(run.model) or not names or init is None:
         return
     source = ast.unparse(parsed(init)) if parsed(init) else ""
     if "ignore=" in source:  # then nothing is saved on purpose
         return
-    fix = "Call self.save_hyperparameters() in __init__, right after super().__init__()."
+    left_out = [p.name for p in arguments if p.name not in names]
+    call = f"self.save_hyperparameters({f'ignore={left_out}' if left_out else ''})"
+    fix = f"Call {call} in __init__, right after super().__init__()."
     if "save_hyperparameters" in source:
         fix = (
             "Write super().__init__() rather than Base.__init__(self), without which save_hyperparameters finds no "
@@ -37,14 +39,20 @@ def empty_hparams(run: Run) -> Iterator[Finding]:
         )
     yield Finding(
         "empty hparams",
-        f"{cls.__name__} takes {', '.join(arguments)}, and its hparams are empty.",
+        f"{cls.__name__} takes {', '.join(names)}, and its hparams are empty.",
         place_of(init),
         "A checkpoint will not know them: load_from_checkpoint asks for them again, or quietly takes the defaults.",
         fix,
     )
 
 
-def _hparams(owner: LightningModule | LightningDataModule) -> dict[str, Any]:
+def _is_module(name: str, model: torch.nn.Module) -> bool:
+    """Tell whether an argument became a part of the model, which a checkpoint keeps among the weights."""
+    parts = dict(model.named_children())
+    return name in parts or f"_{name}" in parts or f"{name}s" in parts
+
+
+def _hparams(owner: Any) -> dict[str, Any]:
     # Not owner.hparams, which would create what is not there.
     hparams = vars(owner).get("_hparams", {})
     return hparams if isinstance(hparams, dict) else {"hparams": hparams}

@@ -9,20 +9,15 @@ from collections.abc import Callable, Iterator
 from textwrap import dedent
 from typing import Any
 
+from mldrl_lite.trainer.rules.classes import Function
+
 _LIBRARIES = {"pytorch_lightning", "lightning", "lightning_fabric", "torch", "torchmetrics"}
 
 
-def own_methods(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yield the public methods of a class and of its bases that are not Lightning's or PyTorch's."""
-    for name, function in own_functions(cls):
-        if not name.startswith("_"):
-            yield name, function
-
-
 def own_functions(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yield what `own_methods` does and the private methods and `__init__`, nearest class first."""
+    """Yield the methods of a class and of its bases that are not Lightning's or PyTorch's, nearest class first."""
     for parent in cls.__mro__:
-        if parent.__module__.partition(".")[0] in _LIBRARIES:
+        if in_library(parent):
             continue
         for name, member in vars(parent).items():
             function = inspect.unwrap(getattr(member, "fget", None) or getattr(member, "__func__", member))
@@ -30,20 +25,19 @@ def own_functions(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
                 yield name, function
 
 
+def in_library(cls: type) -> bool:
+    """Tell whether a class is Lightning's or PyTorch's."""
+    return cls.__module__.partition(".")[0] in _LIBRARIES
+
+
 @functools.lru_cache(1000)
-def parsed(function: Callable[..., Any]) -> ast.FunctionDef | None:
-    """Parse the source of a function; None where it is not to be had (at a bare prompt, say)."""
+def parsed(function: Callable[..., Any]) -> Function | None:
+    """Parse the source of a function, with the line numbers of its file; None where it is not to be had."""
     try:
         tree = ast.parse(dedent(inspect.getsource(function))).body[0]
     except (OSError, TypeError, SyntaxError, ValueError, IndexError):
         return None
-    return tree if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef) else None
-
-
-def names_used(cls: type) -> set[str]:
-    """Return every attribute name that the methods of a class mention: what they may call, they call."""
-    trees = [parsed(function) for _, function in own_functions(cls)]
-    return {node.attr for tree in trees if tree for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return ast.increment_lineno(tree, function.__code__.co_firstlineno - 1) if isinstance(tree, Function) else None
 
 
 def place_of(code: Callable[..., Any] | type | None) -> str:
@@ -54,10 +48,10 @@ def place_of(code: Callable[..., Any] | type | None) -> str:
     if code is None:
         return "unknown"
     code = inspect.unwrap(code).__code__
-    return f"{_file(code.co_filename)}:{code.co_firstlineno}"
+    return f"{short_name(code.co_filename)}:{code.co_firstlineno}"
 
 
-def _file(name: str) -> str:
+def short_name(name: str) -> str:
     """Name a file as short as can be: a notebook cell by its number, a file here by its relative path."""
     get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
     compiler = getattr(get_ipython(), "compile", None)

@@ -1,0 +1,226 @@
+"""Files and notebooks as source: their code, what their names stand for, and their classes."""
+
+import ast
+import json
+import os
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+
+from mldrl_lite.messages import InputError
+from mldrl_lite.trainer.rules.classes import (
+    CALLBACK,
+    DATAMODULE,
+    MODULE,
+    TORCH,
+    Class,
+    Method,
+    full_name,
+    imports_of,
+    mentioned,
+)
+
+_PACKAGES = ("pytorch_lightning", "lightning")
+_OTHER_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """The code of one file; of a notebook, of all its code cells one after the other."""
+
+    path: str
+    text: str
+    cells: tuple[tuple[int, int], ...] = ()
+    """Of a notebook: the number of each code cell, from 1, and the line of `text` before its first."""
+    broken: tuple[tuple[int, str], ...] = ()
+    """Lines at which code could not be read, and why."""
+    tree: ast.Module = field(default_factory=lambda: ast.Module([], []))
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """What the names that are imported stand for: `{"pl": "pytorch_lightning"}`."""
+        return imports_of(self.tree)
+
+    @cached_property
+    def mentions(self) -> Counter[str]:
+        """How often each attribute name appears in the file."""
+        return mentioned(self.tree)
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """All texts in the file, which could name an attribute."""
+        found = (node.value for node in ast.walk(self.tree) if isinstance(node, ast.Constant))
+        return frozenset(text for text in found if isinstance(text, str))
+
+    @cached_property
+    def classes(self) -> list[Class]:
+        """The classes of Lightning's kinds, and plain modules of PyTorch."""
+        return _Classes(self).all()
+
+    @property
+    def classes_that_log(self) -> list[Class]:
+        """The modules and callbacks."""
+        return [cls for cls in self.classes if cls.kind in (MODULE, CALLBACK)]
+
+    def place(self, line: int) -> tuple[int | None, int]:
+        """Return the cell and the line in it; the cell is None in a plain file."""
+        cell, before = next(((cell, before) for cell, before in reversed(self.cells) if before < line), (None, 0))
+        return cell, line - before
+
+
+def files_in(paths: Iterable[str | Path]) -> Iterator[Path]:
+    """Yield the Python files and notebooks that the paths name, in folders too, without hidden folders.
+
+    Raises:
+        InputError: a path does not exist, or is a file of another kind.
+    """
+    for path in map(Path, paths):
+        if path.is_dir():
+            yield from _walk(path)
+        elif path.suffix not in (".py", ".ipynb"):
+            raise InputError(f"{path} is no Python file and no notebook: give files *.py or *.ipynb, or folders.")
+        elif not path.exists():
+            raise InputError(f"{path} is not there: give files *.py or *.ipynb, or folders.")
+        else:
+            yield path
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and name not in _OTHER_FOLDERS
+            and not (Path(here) / name / "pyvenv.cfg").exists()
+        )
+        yield from (Path(here) / name for name in sorted(names) if name.endswith((".py", ".ipynb")))
+
+
+def read(path: Path) -> Source | None:
+    """Return the source of a file; None if it has nothing to do with Lightning.
+
+    Raises:
+        InputError: the file cannot be opened.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened: {error.strerror}.") from None
+    if b"lightning" not in raw:
+        return None
+    if path.suffix == ".ipynb":
+        return _notebook(str(path), raw)
+    try:
+        text = _decoded(raw)
+        return Source(str(path), text, tree=_parse(text))
+    except SyntaxError as error:
+        return Source(str(path), "", broken=((error.lineno or 1, error.msg),))
+    except (ValueError, LookupError, RecursionError, MemoryError) as error:
+        return Source(str(path), "", broken=((1, str(error)),))
+
+
+def _decoded(raw: bytes) -> str:
+    encoding = re.match(rb"(?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*([-\w.]+)", raw)
+    return raw.decode(encoding[1].decode() if encoding else "utf-8-sig").removeprefix("\ufeff")
+
+
+def _parse(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes such as "\d" in the user's texts
+        return ast.parse(text)
+
+
+def _notebook(path: str, raw: bytes) -> Source:
+    try:
+        cells = json.loads(raw)["cells"]
+        texts = [(i, "".join(cell["source"])) for i, cell in enumerate(cells, 1) if cell["cell_type"] == "code"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        return Source(path, "", broken=((1, f"it is no notebook: {error}"),))
+    kept, broken = [], []
+    for number, text in texts:
+        text = _without_magics(text)
+        try:
+            _parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            broken.append((number, getattr(error, "msg", str(error))))
+            text = ""
+        kept.append((number, text))
+    starts = list(accumulate((text.count("\n") + 1 for _, text in kept), initial=0))
+    text = "\n".join(text for _, text in kept)
+    at = {number: start for (number, _), start in zip(kept, starts, strict=False)}
+    errors = tuple((at[number] + 1, message) for number, message in broken)
+    return Source(path, text, tuple(at.items()), errors, _parse(text))
+
+
+def _without_magics(text: str) -> str:
+    """Put `pass` in place of Jupyter's own lines, so that line numbers stay."""
+    if re.match(r"\s*%%(?!(time|timeit|capture|prun|memit)\b)", text):
+        return ""  # another language
+    lines = (re.sub(r"^(\s*)[%!?].*|^(\s*)[\w.]+\?+\s*$", r"\1\2pass", line) for line in text.split("\n"))
+    return "\n".join(re.sub(r"^(\s*\w+\s*=\s*)[%!].*", r"\1None", line) for line in lines)
+
+
+class _Classes:
+    """Finds out which classes of a file are Lightning's or PyTorch's, by their bases in the same file."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._nodes = {node.name: node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)}
+
+    def all(self) -> list[Class]:
+        found = [self._class(node) for node in self._nodes.values()]
+        return [cls for cls in found if cls is not None]
+
+    def _class(self, node: ast.ClassDef) -> Class | None:
+        line = self._line(node, ())
+        bases = [self._kind_of(base) for one in line for base in one.bases if self._own(base) is None]
+        kinds = [kind for kind, _ in bases if kind]
+        if not kinds:
+            return None
+        kind = next((kind for kind in kinds if kind != TORCH), TORCH)
+        complete = all(known for _, known in bases) and not any(keyword.arg is None for keyword in node.keywords)
+        methods = [
+            Method(body.name, body, self._source.path, one.name)
+            for one in line
+            for body in one.body
+            if isinstance(body, ast.FunctionDef | ast.AsyncFunctionDef)
+        ]
+        cls = Class(node.name, kind, self._source.path, node, tuple(methods), complete, self._source.imports)
+        held = (name for name, values in cls.assigned.items() if _is_metric(values[0][1], cls.imports))
+        return replace(cls, metrics=frozenset(held))
+
+    def _line(self, node: ast.ClassDef, seen: tuple[ast.ClassDef, ...]) -> list[ast.ClassDef]:
+        """Return a class and those of the file that it inherits from, nearest first."""
+        if node in seen:
+            return []
+        bases = [self._own(base) for base in node.bases]
+        further = [one for base in bases if base is not None for one in self._line(base, (*seen, node))]
+        return list(dict.fromkeys([node, *further]))
+
+    def _own(self, base: ast.expr) -> ast.ClassDef | None:
+        return self._nodes.get(base.id) if isinstance(base, ast.Name) else None
+
+    def _kind_of(self, base: ast.expr) -> tuple[str, bool]:
+        """Return the kind that a base of elsewhere gives, "" if none, and whether all is known of it."""
+        if isinstance(base, ast.Subscript):
+            base = base.value  # Generic[T]
+        name = full_name(base, self._source.imports)
+        package, _, last = name.partition(".")[0], *name.rpartition(".")[1:]
+        if package in _PACKAGES and last in (MODULE, DATAMODULE, CALLBACK):
+            return last, True
+        if package in _PACKAGES and ".callbacks." in name:
+            return CALLBACK, False
+        if name in ("torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"):
+            return TORCH, True
+        return "", name in ("object", "abc.ABC", "typing.Generic", "typing.Protocol")
+
+
+def _is_metric(value: ast.expr, imports: dict[str, str]) -> bool:
+    name = full_name(value.func, imports) if isinstance(value, ast.Call) else ""
+    return name.startswith("torchmetrics.") and ".functional." not in name and name.rpartition(".")[2][:1].isupper()

@@ -1,0 +1,55 @@
+"""Parameters that no optimizer is given, and schedulers that wait for the wrong end of a metric."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from torch.optim import Optimizer
+
+from mldrl_lite.trainer.diagnosis.findings import Finding
+from mldrl_lite.trainer.diagnosis.live import is_a, overrides
+from mldrl_lite.trainer.diagnosis.run import Run, copied
+from mldrl_lite.trainer.diagnosis.source import place_of
+
+
+def left_out_parameters(run: Run) -> Iterator[Finding]:
+    """Parameters that want a gradient and that no optimizer of `configure_optimizers` was given."""
+    if any(is_a(callback, "BaseFinetuning") for callback in run.callbacks):
+        return  # it gives them to the optimizer later
+    if not overrides(run.model, "configure_optimizers") or overrides(run.model, "configure_model"):
+        return
+    own, optimizers = _configured(run.model)
+    given = {id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]}
+    names = [name for name, p in own.named_parameters() if p.requires_grad and id(p) not in given] if optimizers else []
+    if names:
+        yield left_out(names, type(run.model))
+
+
+def left_out(names: list[str], cls: type) -> Finding:
+    """Return the finding for parameters of these names."""
+    listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return Finding(
+        "parameters without an optimizer",
+        f"No optimizer of {cls.__name__} is given {listed}.",
+        place_of(cls.configure_optimizers),
+        "They get gradients, which costs time, and stay as they are.",
+        "Give them to an optimizer, or call requires_grad_(False) on them.",
+    )
+
+
+def _configured(model: Any) -> tuple[Any, list[Optimizer]]:
+    """Return a copy of the model and the optimizers that it configures; none where it cannot do so before the run."""
+    own = copied(model)
+    try:
+        return own, list(_optimizers(own.configure_optimizers()))
+    except Exception:
+        return model, []  # it asks the Trainer for the number of steps, say
+
+
+def _optimizers(configured: Any) -> Iterable[Optimizer]:
+    if isinstance(configured, Optimizer):
+        yield configured
+    elif isinstance(configured, dict):
+        yield from _optimizers(configured.get("optimizer"))
+    elif isinstance(configured, list | tuple):
+        for each in configured:
+            yield from _optimizers(each)
