@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from diagnosing import Logging, LogsSteps, Misspelled, Spelled, Splits, found, quiet, the
+from diagnosing import Logging, LogsSteps, Misspelled, Spelled, Splits, found, own_folder, pytestmark, quiet, the  # noqa: F401
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 from pytorch_lightning.loggers import CSVLogger

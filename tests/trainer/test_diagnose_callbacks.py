@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from diagnosing import Logging, LogsToo, found, quiet, the
+from diagnosing import Logging, LogsToo, found, own_folder, pytestmark, quiet, the  # noqa: F401
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, Timer
 
 

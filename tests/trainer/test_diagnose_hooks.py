@@ -5,7 +5,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from diagnosing import Misspelled, Spelled, as_objects, found, line_of, quiet, the, with_methods
+from diagnosing import Misspelled, Spelled, as_objects, found, line_of, own_folder, pytestmark, quiet, the, with_methods  # noqa: F401
 from pytorch_lightning import Callback, LightningDataModule, LightningModule
 from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 

@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 import pytest
 import torch
-from diagnosing import found, line_of, quiet, the
+from diagnosing import found, line_of, own_folder, pytestmark, quiet, the  # noqa: F401
 from pytorch_lightning import LightningModule
 from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 

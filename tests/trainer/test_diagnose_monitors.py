@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 import pytest
 import torch
-from diagnosing import Logging, LogsSteps, LogsToo, Seeded, Splits, found, quiet, the
+from diagnosing import Logging, LogsSteps, LogsToo, Seeded, Splits, found, own_folder, pytestmark, quiet, the  # noqa: F401
 from pytorch_lightning import Callback, LightningModule
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from diagnosing import Rows, Seeded, Splits, found, line_of, quiet
+from diagnosing import Rows, Seeded, Splits, found, line_of, own_folder, pytestmark, quiet  # noqa: F401
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.demos.boring_classes import BoringModel
 from pytorch_lightning.loggers import CSVLogger

@@ -6,7 +6,6 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torchmetrics import Metric, MetricCollection
 
 from mldrl_lite.trainer.diagnosis.source import in_library, own_functions, parsed
 from mldrl_lite.trainer.rules.classes import CALLBACK, DATAMODULE, MODULE, Class, Method, imports_of
@@ -43,9 +42,14 @@ def overrides(owner: object, name: str) -> bool:
 
 def class_of(owner: Any) -> Class:
     """Return what is known of the class of a model, a datamodule or a callback from its source."""
-    metrics = (name for name, part in _parts(owner) if isinstance(part, Metric | MetricCollection))
+    metrics = (name for name, part in _parts(owner) if _is_metric(part))
     source = _source(type(owner), kind_of(owner))
     return Class(**source, metrics=frozenset(metrics))
+
+
+def _is_metric(part: object) -> bool:
+    # torchmetrics is not imported for this: who uses it has imported it.
+    return any(cls.__module__.partition(".")[0] == "torchmetrics" for cls in type(part).__mro__)
 
 
 def _parts(owner: object) -> list[tuple[str, object]]:

@@ -1,0 +1,202 @@
+"""`mldrl-lite check`: for each rule offenders, innocents and near misses; files, notebooks, formats, exit status."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mldrl_lite.__main__ import main
+from mldrl_lite.callbacks import hook_names
+from mldrl_lite.messages import InputError
+from mldrl_lite.trainer.check.entry import Remark, check
+from mldrl_lite.trainer.rules.catalogue import CODES, RULES
+from mldrl_lite.trainer.rules.hook_names import hooks, known
+
+HEAD = """
+import pytorch_lightning as pl
+import torch
+import torchmetrics
+import torch.nn.functional as F
+from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR, StepLR
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+"""
+INIT = """
+class M(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+"""
+MANUAL = f"{INIT}        self.automatic_optimization = False\n        self.net = nn.Linear(2, 2)\n"
+
+
+def read_cases() -> list[tuple[str, bool, str]]:
+    """Return the rule, whether it must be found, and the code of each case."""
+    text = (Path(__file__).parent / "check_cases.txt").read_text(encoding="utf-8")
+    parts = re.split(r"^=== (.+): (found|left alone)\n", text, flags=re.M)[1:]
+    return [
+        (rule, word == "found", code.replace("@INIT\n", INIT).replace("@MANUAL\n", MANUAL))
+        for rule, word, codes in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+        for code in codes.split("\n---\n")
+    ]
+
+
+CASES = read_cases()
+
+
+def remarks(text: str, name: str = "script.py", **how) -> list[Remark]:
+    Path(name).write_text(text, encoding="utf-8")
+    return list(check([name], **how))
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_rule_of_check_has_cases():
+    for wanted in (True, False):
+        assert {rule for rule, found, _ in CASES if found is wanted} == {
+            rule.name for rule in RULES if "check" in rule.seen_by
+        }
+
+
+@pytest.mark.parametrize(("rule", "code"), [(rule, code) for rule, found, code in CASES if found])
+def test_an_offender_is_found(rule, code):
+    assert [remark.rule for remark in remarks(HEAD + code, select=[CODES[rule]])] == [rule]
+
+
+@pytest.mark.parametrize(("rule", "code"), [(rule, code) for rule, found, code in CASES if not found])
+def test_an_innocent_is_left_alone(rule, code):
+    assert remarks(HEAD + code, select=[CODES[rule]]) == []
+
+
+def test_a_rule_that_is_off_is_not_looked_for_unless_told():
+    bad = HEAD + next(code for rule, _, code in CASES if rule == "empty hparams")
+    assert remarks(bad) == []
+    assert [remark.code for remark in remarks(bad, select=["MLT6"])] == ["MLT601"]
+
+
+def test_names_of_hooks_are_those_of_the_installed_lightning():
+    from pytorch_lightning import Callback, LightningDataModule, LightningModule
+
+    for owner in (LightningModule, LightningDataModule, Callback):
+        assert set(hooks(owner.__name__)) == set(hook_names(Callback if owner is Callback else owner()))
+        public = {name for name in dir(owner) if not name.startswith("_") and callable(getattr(owner, name))}
+        assert public <= known(owner.__name__)
+
+
+BAD = HEAD + "class M(pl.LightningModule):\n    def on_epoch_end(self):  # why\n        ...\n"
+
+
+def test_a_remark_says_where():
+    (remark,) = remarks(BAD)
+    assert (remark.file, remark.cell, remark.line, remark.column) == ("script.py", None, 10, 5)
+    assert remark.what == "M.on_epoch_end will never be called."
+    assert remark.fix == "It is a hook of 1.x: do this in on_train_epoch_end."
+
+
+@pytest.mark.parametrize(
+    ("comment", "left"),
+    [("noqa", 0), ("noqa: MLT101", 0), ("noqa: E501, mlt101", 0), ("noqa: MLT102", 1), ("see noqa", 1)],
+)
+def test_noqa_excuses_its_line(comment, left):
+    assert len(remarks(BAD.replace("# why", f"# {comment}"))) == left
+
+
+def test_select_and_ignore():
+    assert remarks(BAD, ignore=["MLT1"]) == []
+    assert remarks(BAD, ignore=["dead hook"]) == []
+    assert remarks(BAD, select=["MLT2"]) == []
+    assert len(remarks(BAD, select=["MLT101", "MLT2"])) == 1
+    with pytest.raises(InputError, match=r"select names no rule with 'MLT999'"):
+        remarks(BAD, select=["MLT999"])
+
+
+def cell(text: str, kind: str = "code") -> dict:
+    return {"cell_type": kind, "source": text.splitlines(keepends=True), "metadata": {}}
+
+
+def test_a_notebook_is_read_by_its_code_cells():
+    cells = [
+        cell("# not code: lightning", "markdown"),
+        cell("%matplotlib inline\n!pip install x\nfiles = !ls\n" + HEAD),
+        cell("%%bash\nfor x in a; do echo $x; done"),
+        cell("this is no Python"),
+        cell("class M(pl.LightningModule):\n    def on_epoch_end(self): ..."),
+    ]
+    found = remarks(json.dumps({"cells": cells}), "a.ipynb")
+    assert [(r.code, r.cell, r.line) for r in found] == [("MLT001", 4, 1), ("MLT101", 5, 2)]
+
+
+@pytest.mark.parametrize(
+    "text", ["lightning", '{"lightning": 1}', '{"cells": ["lightning"]}', "[" * 100_000 + "lightning"]
+)
+def test_what_is_no_notebook_is_said(text):
+    assert [remark.code for remark in remarks(text, "a.ipynb")] == ["MLT001"]
+
+
+@pytest.mark.parametrize(
+    "raw", [b"\xff\xfe lightning", b"lightning\0", b"x = '" + b"(" * 9 + b"lightning", b"# coding: nonsense\nlightning"]
+)
+def test_what_is_no_python_is_said(raw):
+    Path("a.py").write_bytes(raw)
+    assert [remark.code for remark in check(["a.py"])] == ["MLT001"]
+
+
+def test_deep_expressions_do_not_stop_it():
+    text = HEAD + "class M(pl.LightningModule):\n    def training_step(self, b, i): return " + "-" * 3000 + "b\n"
+    assert all(remark.code == "MLT001" for remark in remarks(text))
+
+
+def test_folders_are_walked_without_environments(tmp_path):
+    for folder in ("a/b", ".hidden", "env", "a/node_modules"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "x.py").write_text(BAD)
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    assert [remark.file for remark in check([tmp_path])] == [str(tmp_path / "a/b/x.py")]
+
+
+def test_the_command_says_what_it_found(capsys):
+    Path("script.py").write_text(BAD)
+    assert main(["check", "script.py"]) == 1
+    assert "script.py:10:5: MLT101 M.on_epoch_end will never be called." in capsys.readouterr().out
+    assert main(["check", "script.py", "--ignore", "MLT101,MLT2"]) == 0
+    assert capsys.readouterr().out == "Nothing found.\n"
+
+
+def test_json_sarif_and_annotations(capsys):
+    Path("script.py").write_text(BAD)
+    assert main(["check", ".", "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)[0]["line"] == 10
+    main(["check", ".", "--format", "sarif"])
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    (result,) = run["results"]
+    assert result["ruleId"] in {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+    assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 10, "startColumn": 5}
+    main(["check", ".", "--format", "github"])
+    line = capsys.readouterr().out
+    assert line.startswith("::warning file=script.py,title=MLT101 dead hook,line=10,col=5::M.on_epoch_end will")
+
+
+@pytest.mark.parametrize("arguments", [["nowhere.py"], [], ["a.txt"], [".", "--select", "X1"]])
+def test_input_that_cannot_be_used_is_one_sentence(arguments, capsys):
+    Path("a.txt").touch()
+    assert main(["check", *arguments]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_rules_are_listed(capsys):
+    assert main(["check", "--rules"]) == 0
+    assert [line[:6] for line in capsys.readouterr().out.splitlines()] == list(CODES.values())
+
+
+def test_torch_and_lightning_are_not_imported():
+    Path("script.py").write_text(BAD)
+    code = (
+        "import sys; from mldrl_lite.__main__ import main; main(['check', 'script.py']); "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'pytorch_lightning')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
