@@ -4,6 +4,7 @@
 # make workshop    what a teacher hands out, in build/workshop; PROFILE=small shortens the long cells
 # make test-browser    the tests that need a browser
 # make bench  what the course says about speed, measured: a table and a figure in build/bench
+# make matrix the first two on other Pythons and with other versions: tests/matrix/matrix.py says how
 # Each of them builds the environment .venv first, where it is not there; TORCH=cpu gives it PyTorch's small CPU build.
 PYTHON ?= python3
 VENV = .venv
@@ -29,7 +30,7 @@ endif
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install run test test-browser bench lab workshop notebooks lint clean FORCE
+.PHONY: install run test test-browser bench lab workshop notebooks lint clean matrix FORCE
 
 install: $(VENV)/installed
 
@@ -88,6 +89,9 @@ lab: install
 
 workshop: install
 	$(BIN)/python -m mldrl_lite.teach.workshop $(if $(PROFILE),--profile '$(PROFILE)')
+
+matrix:
+	$(PYTHON) tests/matrix/matrix.py $(ROWS) $(if $(KEEP),--keep)
 
 # Two at once: each has a JupyterLab of its own, whose kernel keeps a core busy.
 test-browser: install
