@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from pytorch_lightning import Trainer
 
+pytest_plugins = ["skips"]
+
 ROOT = Path(__file__).parent.parent
 # A shell starts what runs in the background with Ctrl-C ignored, and what that starts would ignore it too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -1,0 +1,60 @@
+"""CI calls what exists, and skips nothing in silence."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+SOME_TESTS = """
+import pytest
+
+@pytest.mark.skipif(True, reason="no Chromium is installed")
+def test_a_tool():
+    pass
+
+def test_data():
+    pytest.skip("ROSMAP is not here: set MLDRL_LITE_DATA")
+
+@pytest.mark.xfail
+def test_known():
+    assert False
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "counts", "status"),
+    [({"CI": "true"}, "1 skipped, 1 xfailed, 2 errors", 1), ({}, "3 skipped, 1 xfailed", 0)],
+)
+def test_in_ci_a_skip_for_a_missing_tool_fails(tmp_path: Path, variables: dict[str, str], counts: str, status: int):
+    (tmp_path / "test_some.py").write_text(SOME_TESTS)
+    (tmp_path / "test_whole.py").write_text("import pytest\npytest.importorskip('no_such_tool')\n")
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    environment |= {"PYTHONPATH": str(ROOT / "tests"), **variables}
+    command = [sys.executable, "-m", "pytest", "-p", "skips", "--continue-on-collection-errors", "-q", tmp_path]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert run.stdout.splitlines()[-1].startswith(counts), run.stdout
+    assert run.returncode == status
+    assert ("does not run is a failure. Skipped: no Chromium is installed" in run.stdout) == bool(status)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*")), ids=lambda path: path.name)
+def test_a_workflow_calls_what_ci_runs_here_and_nothing_else(path: Path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow[True]  # YAML reads the key `on` so
+    for job in workflow["jobs"].values():
+        assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+        assert job["timeout-minutes"] <= 90
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_there_is_a_weekly_run_with_the_newest_versions():
+    weekly = yaml.safe_load((ROOT / ".github" / "workflows" / "weekly.yml").read_text())
+    [moment] = weekly[True]["schedule"]
+    assert len(moment["cron"].split()) == 5
+    [job] = weekly["jobs"].values()
+    assert job["env"]["CONSTRAINTS"] == "/dev/null"
+    assert "CONSTRAINTS ?=" in (ROOT / "Makefile").read_text()
