@@ -24,3 +24,4 @@ from .sources import load as load
 from .trainer import diagnose as diagnose
 from .trainer import explain as explain
 from .trainer import translate as translate
+from .trainer import verify as verify

@@ -11,3 +11,4 @@ from .names import GROUPS as GROUPS
 from .names import REMOVED as REMOVED
 from .names import REMOVED_STRATEGIES as REMOVED_STRATEGIES
 from .rules.hooks import REMOVED_HOOKS as REMOVED_HOOKS
+from .verification import verify as verify

@@ -106,6 +106,13 @@ def test_noqa_excuses_its_line(comment, left):
     assert len(remarks(BAD.replace("# why", f"# {comment}"))) == left
 
 
+def test_a_helper_that_another_file_calls_is_no_misspelled_hook():
+    Path("data.py").write_text(f"{HEAD}class D(pl.LightningDataModule):\n    def training_step(self): ...\n")
+    assert [remark.rule for remark in check(["data.py"])] == ["dead hook"]
+    Path("model.py").write_text("import pytorch_lightning\ntask.training_step(batch)\n")
+    assert list(check(["."])) == []
+
+
 def test_select_and_ignore():
     assert remarks(BAD, ignore=["MLT1"]) == []
     assert remarks(BAD, ignore=["dead hook"]) == []

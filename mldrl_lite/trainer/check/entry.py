@@ -52,26 +52,26 @@ def check(
     """
     wanted = chosen(select, "select") if select else {rule.name for rule in RULES if rule.default}
     wanted -= chosen(ignore, "ignore")
-    return (remark for path in files_in(paths) for remark in _remarks(path, wanted))
+    sources = [source for source in map(read, files_in(paths)) if source is not None]
+    # A helper that another file calls is no misspelled hook; what begins with on_ can hardly be a helper.
+    called = {name for source in sources for name in source.mentions if not name.startswith("on_")}
+    return (remark for source in sources for remark in _remarks(source, called, wanted))
 
 
-def _remarks(path: Path, wanted: Collection[str]) -> list[Remark]:
-    source = read(path)
-    if source is None:
-        return []
+def _remarks(source: Source, called: Collection[str], wanted: Collection[str]) -> list[Remark]:
     try:
-        problems = [problem for problem in _problems(source) if problem.rule in wanted]
+        problems = [problem for problem in _problems(source, called) if problem.rule in wanted]
     except RecursionError:
         problems = [_unreadable(source, 1, "its expressions are nested too deep")]
     lines = source.text.split("\n")
     return sorted(_remark(problem, source) for problem in problems if not _is_excused(problem, lines))
 
 
-def _problems(source: Source) -> Iterator[Problem]:
+def _problems(source: Source, called: Collection[str]) -> Iterator[Problem]:
     for line, message in source.broken:
         yield _unreadable(source, line, message)
     classes, mentions = source.classes, source.mentions
-    yield from hooks.dead_hooks(classes, mentions)
+    yield from hooks.dead_hooks(classes, {*mentions, *called})
     yield from hooks.unread_returns(classes, mentions)
     yield from layers.unused_layers(classes, mentions, source.texts)
     found = [problem for rule in ON_CLASSES for problem in rule(classes)]

@@ -52,7 +52,7 @@ def run_of(model: Any, data: Any = None, trainer: Any = None, who: str = "diagno
         InputError: an argument is of the wrong type.
     """
     model = getattr(model, "_orig_mod", model)  # of torch.compile
-    loaders = _loaders(data)
+    loaders = loaders_of(data)
     datamodule = None if loaders else data
     for name, kind, given in (
         ("model", MODULE, model),
@@ -65,7 +65,8 @@ def run_of(model: Any, data: Any = None, trainer: Any = None, who: str = "diagno
     return Run(model, datamodule, trainer, loaders)
 
 
-def _loaders(data: Any) -> tuple[Any, ...]:
+def loaders_of(data: Any) -> tuple[Any, ...]:
+    """Return the DataLoaders that were given, alone or in a list or dictionary; none if it was something else."""
     if isinstance(data, Mapping):
         data = list(data.values())
     given = list(data) if isinstance(data, list | tuple) else [data]

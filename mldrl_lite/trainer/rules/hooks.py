@@ -160,7 +160,7 @@ def _unread(cls: Class, method: Method, used: Collection[str]) -> Iterator[Probl
             what = f"{method.owner}.{method.name} returns a dictionary with {key!r}, which nobody reads."
             why = "Lightning logged it in early versions, and throws it away today."
             fix = f"Call self.log_dict(…{', prog_bar=True' if key == 'progress_bar' else ''}) instead."
-        elif _UNREAD.fullmatch(method.name) and method.name not in used and _is_value(statement.value):
+        elif _UNREAD.fullmatch(method.name) and method.name not in used and _is_value(statement.value, method.tree):
             what = f"{method.owner}.{method.name} returns a value, which nobody reads."
             why = "Lightning calls this hook for what it does, and throws away what it returns."
             fix = _keep(method.name, cls.kind)
@@ -178,9 +178,11 @@ def _keep(name: str, kind: str) -> str:
     return "Keep it in an attribute of self, or log it; and return nothing."
 
 
-def _is_value(node: ast.expr | None) -> bool:
-    """Tell whether a returned expression is meant to be used: no call that may return None, no None."""
-    return node is not None and not isinstance(node, ast.Constant | ast.Call | ast.Await | ast.IfExp)
+def _is_value(node: ast.expr | None, tree: Function) -> bool:
+    """Tell whether a returned expression is meant to be used: no None, no argument, no call that may return None."""
+    given = {argument.arg for argument in (*tree.args.args, *tree.args.kwonlyargs)}
+    unclear = isinstance(node, ast.Constant | ast.Call | ast.Await | ast.IfExp)
+    return node is not None and not unclear and getattr(node, "id", None) not in given
 
 
 def _keys(node: ast.expr | None, tree: Function) -> set[str]:
