@@ -30,7 +30,7 @@ endif
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install run test test-browser bench lab workshop notebooks lint clean matrix FORCE
+.PHONY: install run test test-browser bench lab workshop notebooks readme lint clean matrix FORCE
 
 install: $(VENV)/installed
 
@@ -75,6 +75,7 @@ test: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
+	$(BIN)/python tests/lint_notebooks.py
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --ignore tests/browser
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
 	cd build/nbval && "$(abspath $(BIN))/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax \
@@ -99,11 +100,17 @@ test-browser: install
 
 notebooks: install
 	$(BIN)/mldrl-lite store $(NOTEBOOKS)
-	$(BIN)/mldrl-lite picture notebooks/03_callbacks.ipynb 1 notebooks/pictures/hooks.png
+	$(BIN)/python -m mldrl_lite.teach.system_picture notebooks/pictures/system.png
+
+# The parts of README.md that other files know: commands, address.
+readme: install
+	$(BIN)/python tests/readme.py
 
 lint: install
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/lint-imports
+	$(BIN)/python tests/lint_notebooks.py
 
 clean:
 	rm -rf .venv runs build .pytest_cache .ruff_cache *.egg-info

@@ -62,7 +62,7 @@ def make_workshop(root: Path, out: Path, profile: str = "full") -> list[Card]:
     paths = sorted((root / "notebooks").glob("*.ipynb"))
     if not paths:
         raise InputError(f"No notebooks in {str(root / 'notebooks')!r}: give --root the folder of the course.")
-    _refuse_strangers(out)
+    _refuse_other_files(out)
     nodes = {path: nbformat.read(path, as_version=4) for path in paths}
     cards = [card(node, path.stem) for path, node in nodes.items()]
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def make_workshop(root: Path, out: Path, profile: str = "full") -> list[Card]:
     return cards
 
 
-def _refuse_strangers(out: Path) -> None:
+def _refuse_other_files(out: Path) -> None:
     index = out / "index.html"
     ours = index.is_file() and _MARK in index.read_text(encoding="utf-8", errors="replace")
     if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
@@ -156,11 +156,11 @@ def relink(text: str, change: Callable[[str], str | None]) -> str:
     """Change the targets of Markdown's relative links; a target that becomes None leaves its words alone."""
 
     def replace(link: re.Match[str]) -> str:
-        picture, words, target = link.groups()
+        picture, label, target = link.groups()
         if target.startswith(("http://", "https://", "#")):
             return link.group()
         new = change(target)
-        return words if new is None else f"{picture}[{words}]({new})"
+        return label if new is None else f"{picture}[{label}]({new})"
 
     # Code between backquotes is left as it is.
     pattern = re.compile(rf"(?P<code>(?P<fence>`+)(?!`).*?(?<!`)(?P=fence)(?!`))|{_LINK.pattern}", re.S)

@@ -5,10 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT
+from links import broken_links
 
 PACKAGE = ROOT / "mldrl_lite"
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
@@ -94,3 +97,41 @@ def test_an_arrow_turned_round_breaks_its_contract(copy: Path, module: str):
 def test_importing_a_room_does_not_import_torch(room: str):
     code = f"import sys, mldrl_lite{room}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What the house says of itself
+
+
+def test_contributing_names_what_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:mldrl_lite|tests|notebooks|studies|runs|teach|kernels)/[\w/.]*)`", text))
+    assert named
+    assert not [name for name in named if not any((place / name).exists() for place in (ROOT, PACKAGE))]
+    picture = text.split("```")[1]
+    assert set(ROOMS) == set(re.findall(r"^    (\w+)/ ", picture, re.M))
+    core = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    assert core <= set(re.findall(r"\w+", picture))
+    assert not list(broken_links(ROOT / "CONTRIBUTING.md", text))
+
+
+def test_the_checks_before_a_commit_are_those_of_make_test():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").split("\ntest:")[1].split("\n\n")[0]
+    for hook in hooks:
+        command = hook["entry"].removeprefix(".venv/bin/").removesuffix(" --fix")
+        assert f"$(BIN)/{command}" in lines
+
+
+def test_versions_licence_and_authors_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= set(citation)
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert citation["authors"] == project["authors"]
+    assert f"## [{project['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    [author] = citation["authors"]
+    for name in ("LICENSE", "NOTICE"):
+        assert f"Copyright (c) 2026 the {author['name']}" in (ROOT / name).read_text(encoding="utf-8")
+        assert name in project["license-files"]

@@ -3,11 +3,8 @@
 import ast
 import re
 import symtable
-from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
-from statistics import median
 
 import nbformat
 import pytest
@@ -17,10 +14,8 @@ from nbformat import NotebookNode
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 
 from mldrl_lite.callbacks import HookRecorder, hook_names
-from mldrl_lite.notebook import RESULT_TYPE
 from mldrl_lite.runs.notebooks import declared, glance
 from mldrl_lite.runs.parameters import declared_in
-from mldrl_lite.runs.storing import WIDGET
 from mldrl_lite.trainer.names import REMOVED
 
 BASES = {"Callback": Callback, "LightningModule": LightningModule, "LightningDataModule": LightningDataModule}
@@ -62,25 +57,6 @@ def test_there_are_notebooks():
     assert [path.stem for path in NOTEBOOKS][:4] == ["00_quickstart", "01_datamodule", "02_model", "03_callbacks"]
 
 
-def test_opening(notebook: Path, node: NotebookNode):
-    opening = node.cells[0].source
-    number = notebook.stem.split("_")[0]
-    assert re.match(rf"# {number} · [A-Z]", opening)
-    promises = re.findall(r"^- \*\*[a-z ]+\*\*", opening, re.M)
-    assert 3 <= len(promises) <= 5
-    for part in (r"\*\*You will be able to\*\*", r"\*\*You need\*\*", r"\*\*Time\*\* \d+ minutes", r"Next: \["):
-        assert re.search(part, opening), part
-    assert number == "00" or "Previous: [" in opening
-
-
-def test_recap_comes_last_and_links_to_sections(node: NotebookNode):
-    recap = node.cells[-1].source
-    assert recap.startswith("## Recap")
-    promises = re.findall(r"^- \*\*", node.cells[0].source, re.M)
-    assert len(re.findall(r"^- \[[^]]+\]\(#", recap, re.M)) >= len(promises)
-    assert re.search(r"\*Next\*: .*\[", recap)
-
-
 def test_parameters_are_plain_commented_checked_and_used(node: NotebookNode):
     marked = [cell for cell in code_cells(node) if "parameters" in tags(cell)]
     assert len(marked) == 1
@@ -99,22 +75,6 @@ def test_parameters_are_plain_commented_checked_and_used(node: NotebookNode):
     assert set(names) <= set(rest)
 
 
-def test_cells_are_small(node: NotebookNode):
-    assert max(len(cell.source.splitlines()) for cell in code_cells(node)) <= 25
-    lengths = [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in code_cells(node)]
-    assert median(lengths) <= 6
-    for text in prose(node)[1:]:
-        words = re.sub(r"\|.*\||\$[^$]*\$", "", text).split()
-        assert len(words) <= 120, text[:80]
-
-
-def test_headings_go_down_one_level_at_a_time(node: NotebookNode):
-    levels = [len(marks) for text in prose(node) for marks in re.findall(r"^(#+) ", text, re.M)]
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in pairwise(levels))
-
-
 def test_exercises_come_as_exercise_solution_check(node: NotebookNode):
     order = [tag for cell in code_cells(node) for tag in tags(cell) if tag in ("exercise", "solution", "check")]
     assert len(order) >= 6
@@ -128,12 +88,6 @@ def test_exercises_come_as_exercise_solution_check(node: NotebookNode):
             assert re.match(r"if \w+ is \.\.\.:", cell.source)
         if "check" in tags(cell):
             assert "check_" in cell.source
-
-
-def test_a_self_test_comes_before_the_recap(notebook: Path, node: NotebookNode):
-    heading, questions = node.cells[-3:-1]
-    assert heading.source.startswith("## Test yourself")
-    assert f'self_test("{notebook.stem.split("_")[0]}")' in questions.source
 
 
 def test_links_lead_somewhere(notebook: Path, node: NotebookNode):
@@ -214,21 +168,6 @@ def test_classes_use_no_globals_of_the_notebook(node: NotebookNode):
         assert not used & names, cell.source
 
 
-def test_nothing_is_defined_twice():
-    sources = {path: [ast.parse(path.read_text())] for path in (ROOT / "mldrl_lite").rglob("*.py")}
-    sources |= {path: [tree(cell) for cell in code_cells(read(path))] for path in NOTEBOOKS}
-    definitions = Counter(
-        part.name
-        for modules in sources.values()
-        for module in modules
-        for part in module.body
-        if isinstance(part, ast.ClassDef | ast.FunctionDef)
-        and not part.name.startswith("_")
-        and part.name not in ("main", "add_commands")  # where a command starts
-    )
-    assert not [name for name, count in definitions.items() if count > 1]
-
-
 def named_arguments(text: str) -> set[str]:
     """The arguments of every `Trainer(…)` between backquotes."""
     names: set[str] = set()
@@ -251,40 +190,6 @@ def test_every_trainer_argument_in_prose_exists(node: NotebookNode):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What is stored
-
-
-def outputs(node: NotebookNode) -> list[NotebookNode]:
-    return [output for cell in code_cells(node) for output in cell.outputs]
-
-
-def test_stored_as_one_run_in_order(notebook: Path, node: NotebookNode):
-    counts = [cell.execution_count for cell in code_cells(node)]
-    assert counts == list(range(1, len(counts) + 1))
-    assert notebook.stat().st_size < 300_000
-    assert len({cell.id for cell in node.cells}) == len(node.cells)
-    assert set(node.metadata) == {"kernelspec", "language_info"}
-
-
-def test_stored_outputs_are_tidy(node: NotebookNode):
-    for output in outputs(node):
-        assert output.output_type != "error"
-        assert output.get("name") != "stderr", output.text
-        assert WIDGET not in output.get("data", {})
-    text = "\n".join(
-        str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", "")) for output in outputs(node)
-    )
-    assert not re.search(r"(/work|/home|/root|/tmp|/usr|site-packages|[A-Z]:\\)|0x[0-9a-f]{6}", text)
-    assert not re.search(r"it/s\]|\d\d:\d\d[:<]", text)
-
-
-def test_a_figure_and_one_result(node: NotebookNode):
-    kinds = [kind for output in outputs(node) for kind in output.get("data", {})]
-    assert "image/png" in kinds
-    assert kinds.count(RESULT_TYPE) == 1
-
-
-def test_something_is_compared_by_nbval(node: NotebookNode):
-    assert sum("nbval-check-output" in tags(cell) for cell in code_cells(node)) >= 3
 
 
 def test_the_runner_sees_every_parameter_and_may_leave_a_fold_out(notebook: Path, node: NotebookNode):
