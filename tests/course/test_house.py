@@ -16,7 +16,7 @@ from links import broken_links
 PACKAGE = ROOT / "mldrl_lite"
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 STUBS = sorted(PACKAGE.rglob("__init__.pyi"))
-LONG = ("teach/questions.py", "trainer/translation.py")
+LONG = ("teach/questions.py",)
 
 
 def length(path: Path) -> int:
