@@ -37,7 +37,7 @@ def _hidden(name: str, held: Any, cls: type) -> Finding:
 def mixed_packages(run: Run) -> Iterator[Finding]:
     """Objects of `pytorch_lightning` and of `lightning` in one run."""
     wanted = package_of(base_of(run.model))
-    for other in (*run.owners[1:], *([run.trainer] if run.trainer else ())):
+    for other in (*([run.trainer] if run.trainer else ()), *run.owners[1:]):
         package = package_of(base_of(other) if not is_a(other, "Trainer") else type(other))
         if package and package != wanted:
             yield Finding(
@@ -47,3 +47,4 @@ def mixed_packages(run: Run) -> Iterator[Finding]:
                 "They are two packages with the same names: what comes from one does not pass as the other's.",
                 "Import all of it from one of the two.",
             )
+            return
