@@ -1,6 +1,7 @@
 """CI calls what exists, and skips nothing in silence."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +59,27 @@ def test_there_is_a_weekly_run_with_the_newest_versions():
     [job] = weekly["jobs"].values()
     assert job["env"]["CONSTRAINTS"] == "/dev/null"
     assert "CONSTRAINTS ?=" in (ROOT / "Makefile").read_text()
+
+
+def program(path: Path, *lines: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("broken", ["", "test"])
+def test_ci_says_how_long_each_step_took_and_stops_at_the_first_that_fails(tmp_path: Path, broken: str):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    program(tmp_path / "bin" / "make", f'echo "made $1, CI=$CI"; [ "$1" != "{broken}" ]')
+    for name in (".venv/bin/python", "build/repo2docker/bin/jupyter-repo2docker", "build/repo2docker/bin/pip"):
+        program(tmp_path / name)
+    environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "CHROMIUM": "/bin/true"}
+    command = ["bash", tmp_path / ".ci" / "run"]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    steps = ["make install", "make run", "tools of some tests", "make test", "make test-browser"]
+    done = steps[: steps.index(f"make {broken}")] if broken else steps
+    timed = [line.split(" s  ")[1] for line in run.stdout.splitlines() if line.strip()[:1].isdigit()]
+    assert timed == [*done, "in all"], run.stderr
+    assert "made test, CI=true" in run.stdout
+    assert run.returncode == bool(broken)
