@@ -34,7 +34,7 @@ within() {
   shift
   mkdir -p "$folder/root/project"
   env -i HOME=/root LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin DEBIAN_FRONTEND=noninteractive PIP_DEFAULT_TIMEOUT=180 \
-    chroot "$folder" /bin/bash -c 'cd /root/project && exec "$@"' bash "$@"
+    "$(command -v chroot)" "$folder" /bin/bash -c 'cd /root/project && exec "$@"' bash "$@"
 }
 
 remove() {
