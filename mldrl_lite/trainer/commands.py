@@ -1,15 +1,17 @@
-"""The subcommand of this room: `check`."""
+"""The subcommands of this room: `check`, and `migrate`, which stands beside what it runs."""
 
 import argparse
 
 from mldrl_lite.messages import InputError
+from mldrl_lite.trainer.migrate import command as migrate
 
 _FORMATS = ("text", "json", "sarif", "github")
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `check` to the command `mldrl-lite`."""
+    """Add `check` and `migrate` to the command `mldrl-lite`."""
     _add_check(commands)
+    migrate.add_command(commands)
 
 
 def _add_check(commands: argparse._SubParsersAction) -> None:

@@ -292,7 +292,7 @@ Trainer(accelerator='tpu', devices=8)
 
 Trainer(tpu_cores=[2])
 ->
-Trainer(accelerator='tpu', devices=[2])
+Trainer(accelerator='tpu', devices=[1])
 
 Trainer(tpu_cores=None)
 ->

@@ -43,6 +43,9 @@ def _method(book: "Book", old: cst.Call, new: cst.Call, owner: cst.BaseExpressio
         return _log(book, old, new)
     if name == "load_from_checkpoint":
         return renamed(book, old, new, LOADING, name)
+    if code(old.func) == "self.trainer.model.parameters" and book.kind() == "module":
+        book.say(old, CHANGED, "self.trainer.model.parameters(): now self.parameters(), with FSDP too.", "2.0r2")
+        return cst.parse_expression("self.parameters()")
     if code(owner) == "self":
         return _of_model(book, old, new, name)
     return new
@@ -58,7 +61,8 @@ def trainer(book: "Book", old: cst.Call, new: cst.Call) -> cst.Call:
     except InputError as refusal:
         if book.reading.alone:
             raise
-        book.say(old, DECIDE, f"Left as it is: {refusal}")
+        names = [arg.keyword.value for arg in old.args if arg.keyword and arg.keyword.value in str(refusal)]
+        book.say(old, DECIDE, f"Left as it is: {refusal}", " ".join(ROWS.get(name, "") for name in names))
         return new
     _report(book, old, {arg.keyword.value: arg for arg in old.args if arg.keyword}, draft)
     book.added |= draft.added

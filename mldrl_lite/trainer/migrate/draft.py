@@ -32,6 +32,8 @@ KNOWN = frozenset(
 )
 """Every argument that a Trainer has or had."""
 
+_LONG = 100  # a longer call is laid out on several lines
+
 
 @dataclass
 class Around:
@@ -199,7 +201,8 @@ class Draft:
             new += items
             gaps += [cst.SimpleWhitespace(" ")] * (len(items) - 1) + [spaces[place + 1]]
         trailing = bool(self._old) and isinstance(self._old[-1].comma, cst.Comma)
-        return old.with_changes(args=_spaced(new, gaps[1:], trailing), whitespace_before_args=gaps[0])
+        call = old.with_changes(args=_spaced(new, gaps[1:], trailing=trailing), whitespace_before_args=gaps[0])
+        return call if len(code(call)) <= _LONG or "\n" in code(call) else _one_a_line(call)
 
     def _at(self, place: int, arg: cst.Arg) -> list[cst.Arg]:
         if place in self.unpacked:
@@ -227,11 +230,18 @@ def _completed(call: cst.Call, arguments: dict[str, cst.BaseExpression]) -> cst.
     return call.with_changes(args=appended(list(call.args), new, call.whitespace_before_args))
 
 
+def _one_a_line(call: cst.Call) -> cst.Call:
+    """Lay a long call out with one argument a line."""
+    line = cst.ParenthesizedWhitespace(indent=True, last_line=cst.SimpleWhitespace("    "))
+    gaps = [line] * (len(call.args) - 1) + [cst.ParenthesizedWhitespace(indent=True)]
+    return call.with_changes(args=_spaced(list(call.args), gaps, trailing=True), whitespace_before_args=line)
+
+
 def _behind(arg: cst.Arg) -> cst.BaseParenthesizableWhitespace:
     return arg.comma.whitespace_after if isinstance(arg.comma, cst.Comma) else arg.whitespace_after_arg
 
 
-def _spaced(args: list[cst.Arg], gaps: list[cst.BaseParenthesizableWhitespace], trailing: bool) -> list[cst.Arg]:
+def _spaced(args: list[cst.Arg], gaps: list[cst.BaseParenthesizableWhitespace], *, trailing: bool) -> list[cst.Arg]:
     """Put a space behind each argument, and a comma; behind the last one only where there was one."""
     none = cst.SimpleWhitespace("")
     spaced = []

@@ -71,9 +71,15 @@ def parse(source: str) -> cst.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's opinion of the text, such as "\d" being no escape
             ast.parse(source)
-        return cst.parse_module(source)
+        module = cst.parse_module(source)
+        if module.code != source:  # a lone carriage return, for one
+            raise InputError("The text cannot be written back as it is: look at its line ends.")
+    except InputError:
+        raise
     except cst.ParserSyntaxError as error:
         reason = error.message
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or error
+    else:
+        return module
     raise InputError(f"The text cannot be read as Python ({reason}).")

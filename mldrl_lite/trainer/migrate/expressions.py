@@ -100,6 +100,8 @@ _LOOSE = (cst.IfExp, cst.Lambda, cst.BooleanOperation, cst.Comparison, cst.Unary
 
 def tight(node: cst.BaseExpression) -> cst.BaseExpression:
     """Put parentheses around what would fall apart inside another expression."""
+    if isinstance(literal(node), int | float):
+        return node
     if isinstance(node, (*_LOOSE, cst.BinaryOperation, cst.Await)) and not node.lpar:
         return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     return node
@@ -152,7 +154,11 @@ def appended(items: list[Item], new: Sequence[Item], opening: cst.BaseParenthesi
         last = items[-1]
         closing = last.comma
         if not isinstance(closing, cst.Comma):
-            items = [*items[:-1], last.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))), item]
+            last = last.with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
+            if isinstance(last, cst.Arg):
+                item = item.with_changes(whitespace_after_arg=last.whitespace_after_arg)
+                last = last.with_changes(whitespace_after_arg=cst.SimpleWhitespace(""))
+            items = [*items[:-1], last, item]
             continue
         pattern = items[-2].comma.whitespace_after if len(items) > 1 else opening
         between, ending = _divided(closing.whitespace_after, pattern)

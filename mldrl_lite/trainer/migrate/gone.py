@@ -13,6 +13,7 @@ _LOOPS = "loops cannot be replaced any more: write the loop with lightning.fabri
 
 _GONE = {
     "loggers.TestTubeLogger": Gone("TestTubeLogger is gone: TensorBoardLogger or CSVLogger log today", "1.6r17"),
+    "logging.TestTubeLogger": Gone("TestTubeLogger is gone: TensorBoardLogger or CSVLogger log today", "1.6r17"),
     "loggers.test_tube": Gone("TestTubeLogger is gone: TensorBoardLogger or CSVLogger log today", "1.6r17"),
     "loggers.LoggerCollection": Gone("give the Trainer a list of loggers; trainer.loggers has them", "1.7r1"),
     "loggers.base.LoggerCollection": Gone("give the Trainer a list of loggers; trainer.loggers has them", "1.7r1"),
@@ -93,6 +94,7 @@ _GONE = {
     "utilities.data": Gone("it was removed, or is private", "1.9d17"),
     "utilities.distributed": Gone("use torch.distributed, or the strategy", "1.9d16"),
     "utilities.distributed.AllGatherGrad": Gone("use torch.distributed.nn.all_gather", "1.9d46"),
+    "utilities.fetching": Gone("fetching is private", "1.9a35"),
     "utilities.finite_checks.print_nan_gradients": Gone("Trainer(detect_anomaly=True) tells", "1.9d23"),
     "utilities.finite_checks.detect_nan_parameters": Gone("Trainer(detect_anomaly=True) tells", "1.9d24"),
     "utilities.memory.get_gpu_memory_map": Gone("use accelerators.cuda.get_nvidia_gpu_stats(device)", "1.8a9"),

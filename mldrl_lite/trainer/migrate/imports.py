@@ -67,20 +67,28 @@ def with_imports(
     """
     missing = {name for name in names if name not in reading.aliases and name not in reading.classes}
     lines = [line.replace(ROOT, reading.package) for line in import_lines(missing)]
-    lines = [*(f"import {name}" for name in sorted(modules) if reading.aliases.get(name) != name), *lines]
-    if reading.alone or not lines:
-        return module, tuple(lines)
-    place = _place(module)
-    statements = [cst.parse_statement(line, config=module.config_for_parsing) for line in lines]
+    whole = [f"import {name}" for name in sorted(modules) if reading.aliases.get(name) != name]
+    if reading.alone or not (lines or whole):
+        return module, (*whole, *lines)
+    own, place = _places(module)
     body = list(module.body)
-    return module.with_changes(body=[*body[:place], *statements, *body[place:]]), tuple(lines)
+    body[place:place] = _statements(module, lines)
+    body[own:own] = _statements(module, whole)
+    return module.with_changes(body=body), (*whole, *lines)
 
 
-def _place(module: cst.Module) -> int:
-    """Return where imports go: behind the first import of Lightning, else behind the imports at the top."""
+def _statements(module: cst.Module, lines: Iterable[str]) -> list[cst.BaseStatement]:
+    return [cst.parse_statement(line, config=module.config_for_parsing) for line in lines]
+
+
+def _places(module: cst.Module) -> tuple[int, int]:
+    """Return where imports go: of modules before the first import of Lightning, of Lightning behind it.
+
+    Without such an import at the top level, both go behind the imports that the file begins with.
+    """
     own = [i for i, statement in enumerate(module.body) if _imports(statement, lightning=True)]
     if own:
-        return own[0] + 1
+        return own[0], own[0] + 1
     place = 0
     for i, statement in enumerate(module.body):
         if _imports(statement, lightning=False):
@@ -89,7 +97,7 @@ def _place(module: cst.Module) -> int:
             break
         elif i == 0:
             place = 1
-    return place
+    return place, place
 
 
 def _imports(statement: cst.CSTNode, *, lightning: bool) -> bool:

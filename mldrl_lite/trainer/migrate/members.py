@@ -148,10 +148,13 @@ ANYWHERE = {
     "val_batch_idx": Member("", "of a progress bar: keep batch_idx of its hooks", "1.9d62"),
     "test_batch_idx": Member("", "of a progress bar: keep batch_idx of its hooks", "1.9d63"),
     "predict_batch_idx": Member("", "of a progress bar: keep batch_idx of its hooks", "1.9d64"),
+    "add_argparse_args": Member("", _ARGPARSE, "1.9d29", _CALLS),
+    "parse_argparser": Member("", _ARGPARSE, "1.9d30", _CALLS),
+    "from_argparse_args": Member("", _ARGPARSE, "1.9d31", _CALLS),
     "get_init_arguments_and_types": Member("", _ARGPARSE, "1.9d32", _CALLS),
     "tpu_device_exists": Member("", "accelerators.XLAAccelerator.is_available()", "1.9d11"),
 }
 """Of objects that cannot be told by their names; these attributes are rare enough elsewhere."""
 
-COLLECTIVES = {"barrier": "1.6a8", "broadcast": "1.6a8", "all_gather": "1.6a8", "dispatch": "1.9d66 1.9d67"}
-"""Methods of `trainer.accelerator` or of a strategy that moved or are gone."""
+COLLECTIVES = ("barrier", "broadcast", "all_gather")
+"""Methods that `trainer.accelerator` had and `trainer.strategy` has (1.6a8)."""

@@ -59,7 +59,6 @@ _BASE = {
     "accelerators.tpu.TPUAccelerator": Moved("accelerators.XLAAccelerator"),
     "accelerators.TPUAccelerator": Moved("accelerators.XLAAccelerator"),
     "logging": Moved("loggers"),
-    "logging.TestTubeLogger": Moved("loggers.TestTubeLogger"),
     "callbacks.pt_callbacks": Moved("callbacks"),
     "root_module": Moved("core"),
 }

@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING
 
 import libcst as cst
+import libcst.matchers as m
 
 from mldrl_lite.trainer.migrate.expressions import build, code, dotted
 from mldrl_lite.trainer.migrate.findings import CHANGED, DECIDE, NOTE
 from mldrl_lite.trainer.migrate.gone import ENVIRONMENT
 from mldrl_lite.trainer.migrate.imports import gone, in_package, today
-from mldrl_lite.trainer.migrate.members import ANYWHERE, DATAMODULE, MODULE, SUMMED, TRAINER, Member
+from mldrl_lite.trainer.migrate.members import ANYWHERE, COLLECTIVES, DATAMODULE, MODULE, SUMMED, TRAINER, Member
 from mldrl_lite.trainer.migrate.reading import ROOT, Reading, canonical, own_names
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 def import_from(book: "Book", old: cst.ImportFrom, new: cst.ImportFrom) -> list[cst.BaseSmallStatement]:
     """Return the imports of today for one `from … import …`: the same object where nothing moved."""
+    if old.module is not None and dotted(old.module).split(".")[0] == "torchdistx":
+        book.say(old, DECIDE, "torchdistx is not used any more: trainer.init_module() makes a model.", "2.0a1")
     if old.relative or old.module is None or canonical(dotted(old.module)).split(".")[0] != ROOT:
         return [new]
     if isinstance(old.names, cst.ImportStar):
@@ -65,7 +68,7 @@ def _new_alias(
     if last == name:
         return home, kept
     local = alias.evaluated_alias or name
-    if alias.asname is None and _free(book.reading, last):
+    if alias.asname is None and _free(book.reading, last) and _free(book.reading, name):
         book.renames[name] = last
         return home, kept.with_changes(name=cst.Name(last))
     spaces = {"whitespace_before_as": cst.SimpleWhitespace(" "), "whitespace_after_as": cst.SimpleWhitespace(" ")}
@@ -102,6 +105,9 @@ def plain_import(book: "Book", old: cst.Import, new: cst.Import) -> cst.Import:
     return new if all(a is b for a, b in zip(names, new.names, strict=True)) else new.with_changes(names=names)
 
 
+_BRIDGE = ("from_argparse_args", "add_argparse_args")  # a call of these is rewritten as a whole
+
+
 def name(book: "Book", old: cst.Name, new: cst.Name) -> cst.Name:
     """A name whose import was renamed."""
     return new.with_changes(value=book.renames[old.value]) if old.value in book.renames else new
@@ -111,6 +117,8 @@ def attribute(book: "Book", old: cst.Attribute, new: cst.Attribute, owner: cst.C
     """`pl.a.b` whose name has moved, or an attribute of an object that has changed."""
     new = new.with_changes(attr=old.attr)
     full = book.reading.full_name(old)
+    if book.reading.is_trainer_class(old.value):
+        return new if old.attr.value in _BRIDGE else _member(book, old, new, owner)
     if full.startswith(f"{ROOT}."):
         return _moved(book, old, new, full)
     return _member(book, old, new, owner)
@@ -142,8 +150,14 @@ def _spelled(book: "Book", old: str, full: str) -> str:
 
 
 def _member(book: "Book", old: cst.Attribute, new: cst.Attribute, owner: cst.ClassDef | None) -> cst.BaseExpression:
-    attr = old.attr.value
-    if book.reading.is_trainer(old.value):
+    attr, above = old.attr.value, old.value
+    if m.matches(above, m.Attribute()) and book.reading.is_trainer(above.value):
+        if attr in COLLECTIVES and above.attr.value == "accelerator":
+            book.say(old, CHANGED, f"{code(old)}: now of trainer.strategy.", "1.6a8", topic="member")
+            return new.with_changes(value=new.value.with_changes(attr=cst.Name("strategy")))
+        if attr == "is_distributed" and above.attr.value == "strategy":
+            book.say(old, DECIDE, f"{code(old)} is gone: on TPUs it was always the same.", "2.0d1 2.0d2")
+    if book.reading.is_trainer(old.value) or book.reading.is_trainer_class(old.value):
         member = TRAINER.get(attr)
         if attr in SUMMED:
             book.say(old, NOTE, f"{code(old)} is a list, one number for each loader.", SUMMED[attr])

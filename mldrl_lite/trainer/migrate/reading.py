@@ -88,8 +88,10 @@ class Reading:
             last = self.full_name(base.value).rpartition(".")[2] if self.is_lightning(base.value) else ""
             if last in _KINDS:
                 return _KINDS[last]
-            if ".callbacks." in self.full_name(base.value):
-                return "callback"
+            full = self.full_name(base.value)
+            for package, kind in _PACKAGES.items():
+                if full.startswith(f"{ROOT}.{package}."):
+                    return kind
             parent = self.classes.get(dotted(base.value))
             if parent is not None and parent is not node and (kind := self._kind_of_parent(node, parent)):
                 return kind
@@ -114,6 +116,9 @@ class Reading:
 
 
 _KINDS = {"LightningModule": "module", "LightningDataModule": "datamodule", "Callback": "callback"}
+_PACKAGES = {"callbacks": "callback"} | dict.fromkeys(
+    ("plugins", "strategies", "accelerators", "loggers", "profilers", "profiler"), "plugin"
+)
 _HAVE_TRAINERS = ("self", "pl_module", "model", "module")
 
 

@@ -77,6 +77,8 @@ def _change_what_none_means(draft: Draft) -> None:
     if not draft.unpacked and not draft.arguments.keys() & {"accelerator", "devices"}:
         text = "No device is named: 1.x took the CPU, today's Trainer takes any GPU it finds unless accelerator='cpu'."
         draft.remark(NOTE, text)
+    if is_(draft.arguments.get("devices"), "auto"):
+        draft.remark(NOTE, "devices='auto' is one GPU in a notebook today: devices=-1 takes all.", "devices")
     old, logger = draft.changed, draft.arguments.get("logger")
     if logger is None or not (old or draft.around.alone):
         return
@@ -147,9 +149,14 @@ def _tpu_cores(draft: Draft, name: str, node: cst.BaseExpression) -> None:
     if is_(node, None, 0):
         draft.note(name, node, NOTHING)
         return
+    cores = literal(node)
+    if isinstance(cores, list) and all(isinstance(core, int) for core in cores):
+        cores = value([core - 1 for core in cores])  # the number of one core: from 1 in 1.x, from 0 today
+    else:
+        cores = node
     draft.set("accelerator", value("tpu"), name)
-    draft.set("devices", node, name)
-    draft.note(name, node, f"now accelerator='tpu', devices={short(node)}")
+    draft.set("devices", cores, name)
+    draft.note(name, node, f"now accelerator='tpu', devices={short(cores)}")
 
 
 def _ipus(draft: Draft, name: str, node: cst.BaseExpression) -> None:
@@ -353,7 +360,7 @@ RULES: dict[str, _Rule] = {
 
 ROWS = {
     "gpus": "1.9r3 1.4a7",
-    "tpu_cores": "1.9r4",
+    "tpu_cores": "1.9r4 2.0r3",
     "ipus": "1.9r5",
     "num_processes": "1.9r6",
     "resume_from_checkpoint": "1.6r7 1.9r7",
@@ -374,6 +381,7 @@ ROWS = {
     "log_gpu_memory": "1.6r8",
     "progress_bar_refresh_rate": "1.6r9",
     "weights_save_path": "1.7r8",
+    "devices": "2.0r8 2.0r9",
     "strategy": "1.9a2",
     "accelerator": "1.9a2",
     "multiple_trainloader_mode": "1.9a6",

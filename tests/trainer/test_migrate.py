@@ -1,0 +1,431 @@
+"""`mldrl_lite.trainer.migrate`: what becomes of the names, calls and classes of a file of 1.x."""
+
+import ast
+import importlib
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from upgrade_rows import ALL_ROWS, OUTSIDE, examples
+
+from mldrl_lite.trainer.migrate.engine import Migration, migrate_source
+from mldrl_lite.trainer.migrate.moved import METRICS, MOVED, TASK_METRICS
+from mldrl_lite.trainer.names import ACCELERATORS, STRATEGIES
+
+PL = "import pytorch_lightning as pl\n"
+
+
+def migrate(source: str) -> Migration:
+    """Migrate, and check what holds of any migration: it parses, and a second one has nothing left to do."""
+    source = textwrap.dedent(source).lstrip("\n")
+    new = migrate_source(source)
+    ast.parse(new.source)
+    assert migrate_source(new.source).source == new.source
+    return new
+
+
+def body(source: str) -> str:
+    """Return the migrated text behind its imports."""
+    lines = migrate(PL + textwrap.dedent(source).lstrip("\n")).source.splitlines()
+    return "\n".join(line for line in lines if not line.startswith(("import ", "from ")))
+
+
+def decisions(source: str) -> list[str]:
+    return [finding.text for finding in migrate(source).findings if finding.kind == "decide"]
+
+
+# --- the tables ---------------------------------------------------------------------------------------------------
+
+
+def test_every_row_of_the_upgrade_guides_is_rewritten_or_reported():
+    reached = {row for code in examples() for finding in migrate(code).findings for row in finding.rows}
+    known = set(ALL_ROWS)
+    print(f"{len(reached)} of {len(known)} rows, and {len(OUTSIDE)} that no script holds")
+    assert not reached - known
+    assert known - reached == set(OUTSIDE)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("old", MOVED)
+def test_a_name_that_has_moved_is_where_the_table_says(old):
+    today = MOVED[old].today
+    if importlib.util.find_spec(today.split(".")[0]) is None:
+        pytest.fail(f"{today} is of a package that Lightning does not bring")
+    try:
+        importlib.import_module(today)
+    except ImportError:
+        module, _, name = today.rpartition(".")
+        while name:
+            try:
+                found = importlib.import_module(module)
+                break
+            except ImportError:
+                module, _, rest = module.rpartition(".")
+                name = f"{rest}.{name}"
+        for part in name.split("."):
+            found = getattr(found, part)
+
+
+def test_the_strategies_and_accelerators_of_today_are_those_of_the_installed_lightning():
+    from pytorch_lightning.accelerators import AcceleratorRegistry
+    from pytorch_lightning.strategies import StrategyRegistry
+
+    assert set(STRATEGIES) == set(StrategyRegistry.available_strategies())
+    assert set(ACCELERATORS) == {"auto", "gpu", *AcceleratorRegistry.available_accelerators()}
+
+
+def test_metrics_have_the_names_that_the_tables_give_them():
+    import torchmetrics
+
+    for name in [*TASK_METRICS, *METRICS.values()]:
+        assert getattr(torchmetrics, name.split(".")[0])
+
+
+# --- layout -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = 1\n",
+        "import torch\n\ntrainer = Trainer(gpus=1)  # of another library\n",
+        "from transformers import Trainer\nimport pytorch_lightning\nTrainer(gpus=1)\n",
+        "import lightning as L\ntrainer = L.Trainer(accelerator='gpu',devices = 2 , precision='16-mixed')\n",
+        "# lightning strikes\nmodel.training_epoch_end(1)\n",
+        f"{PL}t = pl.Trainer(logger=None, max_epochs=3)\nt.fit(m, train_dataloaders=a)\nt.test(ckpt_path='best')\n",
+        f"{PL}class A(pl.LightningModule):\n  def on_train_epoch_end(self): self.log('a',1)\n",
+    ],
+)
+def test_what_is_of_today_stays_as_it_is(source):
+    assert migrate_source(source) == Migration(source, ())
+
+
+def test_comments_and_layout_survive():
+    old = """
+    import pytorch_lightning as pl
+
+    trainer = pl.Trainer(
+        # the logger comes first
+        logger = logger,   # made above
+        gpus=2,  # two of them
+        weights_summary = None,
+        resume_from_checkpoint=path,  # go on
+        max_epochs=3,
+        # that was all
+    )
+    trainer.fit( model )  # runs
+    """
+    new = """
+    import pytorch_lightning as pl
+
+    trainer = pl.Trainer(
+        # the logger comes first
+        logger = logger,   # made above
+        accelerator="gpu", devices=2,  # two of them
+        enable_model_summary = False,
+        # go on
+        max_epochs=3,
+        # that was all
+    )
+    trainer.fit( model, ckpt_path=path )  # runs
+    """
+    assert migrate(old).source == textwrap.dedent(new).lstrip("\n")
+
+
+def test_the_last_argument_can_go():
+    assert body("pl.Trainer(max_epochs=3, gpus=None)") == 'pl.Trainer(max_epochs=3, accelerator="cpu")'
+    assert body("pl.Trainer(max_epochs=3,\n           amp_level=None)") == "pl.Trainer(max_epochs=3)"
+
+
+# --- names --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "from pytorch_lightning.core.lightning import LightningModule",
+            "from pytorch_lightning.core.module import LightningModule",
+        ),
+        ("from pytorch_lightning.metrics import Accuracy as A, F1", "from torchmetrics import Accuracy as A, F1Score"),
+        ("import pytorch_lightning.metrics as plm\nx = plm.F1", "import torchmetrics as plm\nx = plm.F1Score"),
+        (
+            "import pytorch_lightning as pl\nx = pl.profiler.SimpleProfiler",
+            "import pytorch_lightning as pl\nx = pl.profilers.SimpleProfiler",
+        ),
+        (
+            "import lightning as L\nx = L.pytorch.utilities.cli.LightningCLI",
+            "import lightning as L\nx = L.pytorch.cli.LightningCLI",
+        ),
+        (
+            "from lightning.pytorch.callbacks.base import Callback",
+            "from lightning.pytorch.callbacks.callback import Callback",
+        ),
+        (
+            "from pytorch_lightning.utilities.distributed import (\n    rank_zero_only,\n    rank_zero_info,\n)",
+            "from pytorch_lightning.utilities.rank_zero import (\n    rank_zero_only,\n    rank_zero_info,\n)",
+        ),
+        (
+            "from pytorch_lightning.loggers.base import LightningLoggerBase\nclass A(LightningLoggerBase):\n    LightningLoggerBase = 1",
+            "from pytorch_lightning.loggers.logger import Logger as LightningLoggerBase\nclass A(LightningLoggerBase):\n    LightningLoggerBase = 1",
+        ),
+        (
+            "from pytorch_lightning.loggers.base import LightningLoggerBase\nx = LightningLoggerBase(LightningLoggerBase=1)",
+            "from pytorch_lightning.loggers.logger import Logger\nx = Logger(LightningLoggerBase=1)",
+        ),
+        (
+            "from pytorch_lightning.utilities import rank_zero_only, move_data_to_device  # two",
+            "from pytorch_lightning.utilities import rank_zero_only\nfrom lightning_fabric.utilities import move_data_to_device  # two",
+        ),
+    ],
+)  # fmt: skip
+def test_names_that_moved(old, new):
+    assert migrate(old + "\n").source == new + "\n"
+
+
+@pytest.mark.parametrize("package", ["pytorch_lightning", "lightning.pytorch"])
+def test_new_imports_are_of_the_package_that_the_file_has(package):
+    new = migrate(f"import {package} as pl\n\npl.Trainer(progress_bar_refresh_rate=5)\n").source
+    other = {"pytorch_lightning": "lightning.pytorch", "lightning.pytorch": "pytorch_lightning"}[package]
+    assert f"from {package}.callbacks import TQDMProgressBar\n" in new
+    assert other not in new
+
+
+def test_what_is_gone_is_left_and_reported_with_its_row():
+    new = migrate("from pytorch_lightning.plugins import DDPShardedPlugin\n")
+    [finding] = new.findings
+    assert (finding.kind, finding.line, finding.rows, finding.example) == (
+        "decide",
+        1,
+        ("1.9a19",),
+        "Replace strategies",
+    )
+
+
+# --- the Trainer --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("pl.Trainer(checkpoint_callback=cc if c else False)", "pl.Trainer(callbacks=[*([cc] if c else [])], enable_checkpointing=True if c else False)"),
+        ("pl.Trainer(checkpoint_callback=not x)", "pl.Trainer(enable_checkpointing=not x)"),
+        ("pl.Trainer(logger=None, gpus=1)", 'pl.Trainer(logger=False, accelerator="gpu", devices=1)'),
+        ("pl.Trainer(logger=a if c else None, gpus=1)", 'pl.Trainer(logger=a if c else False, accelerator="gpu", devices=1)'),
+        ("x = None\npl.Trainer(logger=x, gpus=1)", 'x = None\npl.Trainer(logger=x or False, accelerator="gpu", devices=1)'),
+        ("pl.Trainer(plugins=[DDPPlugin()] if c else [])", 'pl.Trainer(strategy=DDPStrategy() if c else "auto")'),
+        ("n = None\npl.Trainer(max_steps=n)", "n = None\npl.Trainer(max_steps=n if n is not None else -1)"),
+        ("cc = pl.callbacks.ModelCheckpoint()\npl.Trainer(checkpoint_callback=cc)", "cc = pl.callbacks.ModelCheckpoint()\npl.Trainer(callbacks=[cc])"),
+        ("params = {'gpus': 1}\npl.Trainer(**params)", "params = {'accelerator': \"gpu\", 'devices': 1}\npl.Trainer(**params)"),
+        ("params = dict(gpus=1)\npl.Trainer(**params)", 'params = dict(accelerator="gpu", devices=1)\npl.Trainer(**params)'),
+        ("pl.Trainer(**dict(gpus=1))", 'pl.Trainer(accelerator="gpu", devices=1)'),
+        ("pl.Trainer(val_percent_check=0.5, row_log_interval=5, use_amp=True)", 'pl.Trainer(limit_val_batches=0.5, log_every_n_steps=5, precision="16-mixed")'),
+        ("pl.Trainer(gpus=x and 2)", 'pl.Trainer(accelerator="gpu" if (x and 2) else "cpu", devices=(x and 2) or 1)'),
+    ],
+)  # fmt: skip
+def test_what_may_be_none_or_false_is_handled_exactly(old, new):
+    assert body(old) == new
+
+
+def test_one_gpu_by_its_number_is_one_device():
+    notes = " ".join(finding.text for finding in migrate(PL + "pl.Trainer(gpus='0,')").findings)
+    assert "several devices" not in notes
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("pl.Trainer(checkpoint_callback=save)", "a ModelCheckpoint goes into callbacks"),
+        ("pl.Trainer(track_grad_norm=2)", "on_before_optimizer_step"),
+        ("pl.Trainer(resume_from_checkpoint=path)", "give the path to fit"),
+        ("t = pl.Trainer(resume_from_checkpoint=newest())\nt.fit(m)", "give the path to fit"),
+        ("p = {'gpus': 1}\nprint(p['gpus'])\npl.Trainer(**p)", "used in other places"),
+        ("p = {'gpus': 1}\npl.Trainer(**p, devices=2)", "has devices already"),
+        ("pl.Trainer(gpus='3')", "write gpus=[3] or gpus=3"),
+        ("pl.Trainer(strategy='horovod')", "lightning-Horovod"),
+        ("pl.callbacks.StochasticWeightAveraging()", "swa_lrs"),
+        ("pl.metrics.Accuracy()", "task="),
+    ],
+)
+def test_what_only_a_person_can_tell_is_left_alone_and_reported(source, words):
+    [text] = decisions(PL + source)
+    assert words in text
+
+
+def test_resuming_moves_to_every_fit_of_that_trainer():
+    old = "a = pl.Trainer(resume_from_checkpoint=p)\nb = pl.Trainer()\na.fit(m)\nb.fit(m)\na.fit(m, x)\n"
+    assert body(old) == "a = pl.Trainer()\nb = pl.Trainer()\na.fit(m, ckpt_path=p)\nb.fit(m)\na.fit(m, x, ckpt_path=p)"
+
+
+def test_tuning_becomes_the_work_of_a_tuner():
+    new = migrate(
+        PL + "t = pl.Trainer(auto_lr_find='rate', auto_scale_batch_size='binsearch')\nt.tune(m, datamodule=d)\n"
+    )
+    assert new.source.splitlines()[1:] == [
+        "from pytorch_lightning.tuner import Tuner",
+        "t = pl.Trainer()",
+        "Tuner(t).scale_batch_size(m, datamodule=d, mode='binsearch')",
+        "Tuner(t).lr_find(m, datamodule=d, attr_name='rate')",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_bridge_to_argparse_does_what_it_did():
+    new = migrate("""
+    from argparse import ArgumentParser
+    from pytorch_lightning import Trainer
+    parser = ArgumentParser()
+    parser.add_argument("--lr", type=float, default=1)
+    parser = Trainer.add_argparse_args(parser)
+    args = parser.parse_args(["--max_epochs", "3", "--lr", "2", "--accelerator", "cpu", "--fast_dev_run"])
+    trainer = Trainer.from_argparse_args(args, max_epochs=7, logger=False, checkpoint_callback=False)
+    """)
+    names: dict = {}
+    exec(new.source, names)  # noqa: S102
+    trainer = names["trainer"]
+    assert (trainer.max_epochs, trainer.fast_dev_run, trainer.loggers) == (1, 1, []), "fast_dev_run sets one epoch"
+    assert names["args"].max_epochs == 3
+    assert names["args"].lr == 2
+
+
+def test_options_of_1x_that_the_file_adds_are_passed_on():
+    new = body("""
+    parser.add_argument("--gpus", type=int)
+    parser.add_argument("--max_epochs", type=int)
+    trainer = pl.Trainer.from_argparse_args(args)
+    """)
+    assert 'dict(accelerator="gpu" if args.gpus else "cpu", devices=args.gpus or 1)' in new
+
+
+# --- classes ------------------------------------------------------------------------------------------------------
+
+
+def test_a_callback_keeps_its_state():
+    new = body("""
+    class A(pl.Callback):
+        def on_save_checkpoint(self, trainer, pl_module, checkpoint):
+            return {"n": self.n}
+
+        def on_load_checkpoint(self, trainer, pl_module, callback_state):
+            self.n = callback_state["n"]
+    """)
+    assert "def state_dict(self):" in new
+    assert "def load_state_dict(self, callback_state):" in new
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("def on_pretrain_routine_start(self): self.a()", "def on_fit_start(self): self.a()"),
+        ("def backward(self, loss, optimizer, optimizer_idx):\n        loss.backward()", "def backward(self, loss):\n        loss.backward()"),
+        ("def lr_scheduler_step(self, scheduler, optimizer_idx, metric):\n        scheduler.step()", "def lr_scheduler_step(self, scheduler, metric):\n        scheduler.step()"),
+        ("def on_train_batch_start(self, batch, batch_idx, dataloader_idx):\n        pass", "def on_train_batch_start(self, batch, batch_idx, dataloader_idx=0):\n        pass"),
+        ("def on_train_epoch_end(self, outputs):\n        pass", "def on_train_epoch_end(self):\n        pass"),
+        (
+            "def transfer_batch_to_device(self, batch, device):\n        return super().transfer_batch_to_device(batch, device)",
+            "def transfer_batch_to_device(self, batch, device, dataloader_idx):\n        return super().transfer_batch_to_device(batch, device, dataloader_idx)",
+        ),
+        ("def training_step(self, b, i):\n        if self.trainer.running_sanity_check: return self.datamodule", "def training_step(self, b, i):\n        if self.trainer.sanity_checking: return self.trainer.datamodule"),
+    ],
+)  # fmt: skip
+def test_hooks_and_members(old, new):
+    head = "class A(pl.LightningModule):\n    "
+    assert body(head + old + "\n") == head + new
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("def optimizer_step(self, a, b, optimizer, optimizer_idx, c):\n        print(optimizer_idx)", "needs it"),
+        ("def training_step(self, batch, batch_idx, optimizer_idx):\n        pass", "several optimizers"),
+        ("def on_epoch_end(self):\n        pass", "it ran in training, validation and test"),
+        ("def validation_epoch_end(self, *outputs):\n        pass", "keep what it needs"),
+        (
+            "def training_step(self, b, i):\n        out = {'loss': 1, 'log': {}}\n        return out",
+            "call self.log_dict",
+        ),
+    ],
+)
+def test_hooks_that_a_person_has_to_rewrite(method, words):
+    [text] = decisions(f"{PL}\nclass A(pl.LightningModule):\n    {method}\n")
+    assert words in text
+
+
+def test_a_class_that_is_no_model_keeps_its_methods():
+    source = f"{PL}\nclass A:\n    def training_epoch_end(self, outputs):\n        self.hparams = outputs\n"
+    assert migrate(source).source == source
+
+
+# --- nothing makes it crash ---------------------------------------------------------------------------------------
+
+NAMES = st.sampled_from(["pl", "Trainer", "trainer", "self", "args", "x", "params", "metrics", "callbacks", "loggers"])
+VALUES = st.recursive(
+    st.sampled_from(["None", "True", "False", "0", "1", "-1", "[0]", "'0,'", "'ddp'", "16", "x", "args.gpus", "{}"]),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner, inner).map(lambda v: f"({v[0]} if {v[1]} else {v[2]})"),
+        st.tuples(inner, st.sampled_from([" or ", " and ", " == "]), inner).map("".join),
+        inner.map("not {}".format),
+        st.lists(inner, max_size=2).map(lambda v: f"[{', '.join(v)}]"),
+        inner.map("DDPPlugin({})".format),
+    ),
+    max_leaves=5,
+)
+ARGUMENTS = st.dictionaries(
+    st.sampled_from(
+        [
+            "gpus",
+            "logger",
+            "callbacks",
+            "plugins",
+            "strategy",
+            "accelerator",
+            "checkpoint_callback",
+            "devices",
+            "max_steps",
+            "tpu_cores",
+            "resume_from_checkpoint",
+            "progress_bar_refresh_rate",
+            "weights_summary",
+            "auto_lr_find",
+            "num_processes",
+            "use_amp",
+        ]
+    ),
+    VALUES,
+    max_size=4,
+).map(lambda arguments: ", ".join(f"{name}={value}" for name, value in arguments.items()))
+STATEMENTS = st.one_of(
+    ARGUMENTS.map("trainer = pl.Trainer({})\ntrainer.fit(model)\ntrainer.tune(model)".format),
+    ARGUMENTS.map("params = dict({})\npl.Trainer(**params)".format),
+    ARGUMENTS.map("pl.Trainer.from_argparse_args(args, {})".format),
+    st.tuples(NAMES, NAMES, VALUES).map(lambda v: f"{v[0]}.{v[1]} = {v[2]}"),
+    st.sampled_from(list(examples())),
+)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.lists(STATEMENTS, min_size=1, max_size=3))
+def test_made_up_files_are_migrated_or_refused(statements):
+    source = PL + "\n".join(statements) + "\n"
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return
+    migrate(source)
+
+
+def test_real_files_are_read_without_a_crash():
+    """Files of the standard library, of Lightning and of this package, as if they were of 1.x."""
+    import email
+    import json
+
+    import pytorch_lightning as lightning
+
+    folders = [Path(module.__file__).parent for module in (json, email, lightning)]
+    files = [file for folder in folders for file in sorted(folder.rglob("*.py")) if file.stat().st_size < 12_000][::8]
+    assert len(files) > 15
+    for file in files:
+        source = file.read_text()
+        migrate_source(source if "lightning" in source else PL + source)
