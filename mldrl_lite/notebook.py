@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import math
 import os
 import sys
 import textwrap
@@ -89,6 +90,11 @@ def show_result(headline: str, values: Mapping[str, float | int | str | bool | N
     data = {
         "text/plain": f"{headline}\n{table.to_string()}",
         "text/html": table.to_html(border=0),
-        RESULT_TYPE: {"headline": headline, "values": dict(values)},
+        RESULT_TYPE: {"headline": headline, "values": {name: _for_json(value) for name, value in values.items()}},
     }
     display(data, raw=True)
+
+
+def _for_json(value: object) -> object:
+    # Jupyter would send NaN, which JSON does not know, as a text.
+    return {"python": f"float('{value}')"} if isinstance(value, float) and not math.isfinite(value) else value

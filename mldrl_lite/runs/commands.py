@@ -6,17 +6,18 @@ What runs notebooks is imported when it is needed: a page of help should not wai
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mldrl_lite.messages import InputError, require
+from mldrl_lite.runs.formats import FORMATS, as_table, check_format
 from mldrl_lite.runs.search_command import add_search, run_search
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mldrl_lite.runs.parameters import Declared
+    from mldrl_lite.runs.table import Table
 
 _INTERRUPTED = 128 + signal.SIGINT
 _VALUES = (
@@ -37,10 +38,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         command.add_argument("--kernel", help="name of the Jupyter kernel")
         command.add_argument("--cwd", type=Path, help="folder that the notebook runs in (its own)")
         command.add_argument("--again", action="store_true", help="run also what the folder holds already")
+        _add_format(command)
     add_search(_command(commands, "search", _search, "find good parameters by the mean of repeated runs (Optuna)"))
     collect = _command(commands, "collect", _collect, "write the table and the figure of all runs in a folder")
     collect.add_argument("out", type=Path)
     collect.add_argument("--why", action="store_true", help="tell what has changed since each outdated run")
+    _add_format(collect)
+    _add_repeats(collect)
     keep = _command(commands, "store", _store, "re-execute notebooks and store them with their outputs")
     keep.add_argument("notebooks", nargs="+", type=Path)
     keep.add_argument("--kernel", help="name of the Jupyter kernel")
@@ -71,6 +75,17 @@ def _add_parameters(command: argparse.ArgumentParser, value: str, text: str) -> 
     command.add_argument(
         "-p", nargs=2, action="append", default=[], dest="parameters", metavar=("NAME", value), help=text
     )
+
+
+def _add_format(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--format", default="text", help=f"how the table is printed: {', '.join(FORMATS)} (text)")
+
+
+def _add_repeats(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--by", default="", metavar="NAMES", help="average the runs for each value of these")
+    command.add_argument("--over", default="", metavar="NAMES", help="average over these, such as seed,cv")
+    command.add_argument("--baseline", default="", metavar="NAME=VALUE", help="what the others are compared with")
+    command.add_argument("--folds", type=int, help="how many folds a split has, if not all are in the table")
 
 
 def _pairs(options: argparse.Namespace) -> dict[str, str]:
@@ -125,26 +140,29 @@ def _grid(options: argparse.Namespace, grid: Mapping[str, Any]) -> int:
     from mldrl_lite.runs.sweeps import sweep
     from mldrl_lite.runs.table import table_of_runs
 
+    check_format(options.format)
     out = options.out or Path("runs", f"sweep_{options.notebook.stem}")
     chosen = {"jobs": options.jobs, "kernel": options.kernel, "cwd": options.cwd, "again": options.again}
     try:
         rows = sweep(options.notebook, grid, out, **chosen)
     except KeyboardInterrupt:
-        _show(table_of_runs(out), out)
+        _show(table_of_runs(out), out, options.format)
         print("interrupted: the same command does the rest", file=sys.stderr)
         return _INTERRUPTED
-    _show(rows, out)
-    return int((rows["status"] == "failed").any())
+    return _show(table_of_runs(out).only(rows["run"]), out, options.format)
 
 
 def _collect(options: argparse.Namespace) -> int:
-    from mldrl_lite.runs.table import collect
+    from mldrl_lite.runs.table import summarise
 
-    rows = collect(options.out)
-    _show(rows, options.out)
+    check_format(options.format)
+    table = summarise(options.out)
+    if options.by or options.over or options.baseline:
+        return _show_repeats(options, table)
+    status = _show(table, options.out, options.format)
     if options.why:
         _explain(options.out)
-    return int((rows["status"] == "failed").any())
+    return status
 
 
 def _explain(out: Path) -> None:
@@ -156,25 +174,60 @@ def _explain(out: Path) -> None:
             print(f"{path.name} outdated: {line}")
 
 
-def _show(rows: "pd.DataFrame", out: Path) -> None:
-    """Print what varies from run to run as a table, then what is the same in all, and what failed."""
+def _show_repeats(options: argparse.Namespace, table: "Table") -> int:
+    from mldrl_lite.runs.repeats import average, write_repeats
+
+    names = {side: [name.strip() for name in getattr(options, side).split(",") if name] for side in ("by", "over")}
+    repeats = average(table, **names, baseline=_baseline(options.baseline), folds=options.folds)
+    written = write_repeats(repeats, options.out)
+    print(as_table(repeats.columns, repeats.rows, options.format))
+    print(f"{repeats.words}\n{written}", file=sys.stdout if options.format == "text" else sys.stderr)
+    return 0
+
+
+def _baseline(text: str) -> dict[str, str]:
+    from mldrl_lite.runs.values import parts
+
+    pairs = [part.partition("=") for part in parts(text)] if text else []
+    if not all(sign for _, sign, _ in pairs):
+        raise InputError(f"{text!r} is no baseline: give a value for each parameter, such as --baseline lr=0.001.")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _show(table: "Table", out: Path, layout: str) -> int:
+    """Print a table, then what is the same in all runs, and what failed; return 1 if a run failed."""
+    if not table.rows:
+        print(f"no run in {out} is done")
+        return 0
+    print(_printed(table, layout))
+    # Beside a table that a program reads, words for people go to the other stream.
+    words = sys.stdout if layout == "text" else sys.stderr
+    for line in _remarks(table, out):
+        print(line, file=words)
+    return int("failed" in table.values("status"))
+
+
+def _printed(table: "Table", layout: str) -> str:
+    if layout in ("json", "csv"):
+        return as_table(table.columns, table.rows, layout)
+    hidden = {*_fixed(table), "error", "run"} | ({"fingerprint"} if not any(table.values("fingerprint")) else set())
+    return as_table([name for name in table.columns if name not in hidden], table.rows, layout)
+
+
+def _fixed(table: "Table") -> list[str]:
+    from mldrl_lite.runs.table import varied
+
+    return [name for name in table.parameters if len(table.rows) > 1 and name not in varied(table)]
+
+
+def _remarks(table: "Table", out: Path) -> Iterator[str]:
     from mldrl_lite.runs.table import SUMMARY
 
-    if rows.empty:
-        print(f"no run in {out} is done")
-        return
-    fixed = [name for name in rows.attrs["parameters"] if len(rows) > 1 and rows[name].map(repr).nunique() == 1]
-    hidden = [*fixed, "error", "run"] + ["fingerprint"] * (not rows["fingerprint"].any())
-    print(rows.drop(columns=hidden).to_string(index=False, float_format="{:.4g}".format, na_rep=""))
-    if fixed:
-        print("in all:", ", ".join(f"{name} = {rows[name].tolist()[0]!r}" for name in fixed))
-    for run, error in rows.loc[rows["status"] == "failed", ["run", "error"]].to_numpy():
-        print(f"{run} failed: {error}")
-    print(f"{_counts(rows)} in {out}: {', '.join(name for name in SUMMARY if (out / name).is_file())}")
-
-
-def _counts(rows: "pd.DataFrame") -> str:
-    return ", ".join(f"{count} {status}" for status, count in rows["status"].value_counts().items())
+    if fixed := _fixed(table):
+        yield "in all: " + ", ".join(f"{name} = {table.rows[0][name]!r}" for name in fixed)
+    yield from (f"{row['run']} failed: {row['error']}" for row in table.rows if row["status"] == "failed")
+    counts = ", ".join(f"{count} {status}" for status, count in Counter(table.values("status")).most_common())
+    yield f"{counts} in {out}: {', '.join(name for name in SUMMARY if (out / name).is_file())}"
 
 
 def _store(options: argparse.Namespace) -> int:

@@ -43,7 +43,16 @@ def glance(path: str | Path) -> Mapping[str, Any]:
     cells = node.get("cells") if isinstance(node, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         return open_notebook(path)  # of an older format, or none at all
-    for cell in cells:
+    return _with_whole_sources(node)
+
+
+def glance_at_text(text: str) -> dict[str, Any]:
+    """Read a notebook of the present format from its text; see `glance`."""
+    return _with_whole_sources(json.loads(text))
+
+
+def _with_whole_sources(node: dict[str, Any]) -> dict[str, Any]:
+    for cell in node["cells"]:
         cell["source"] = "".join(cell.get("source", ""))
     return node
 
@@ -172,13 +181,13 @@ def read_result(notebook: Mapping[str, Any]) -> dict[str, Any]:
         output["data"][RESULT_TYPE]
         for cell in notebook["cells"]
         for output in cell.get("outputs", [])
-        if RESULT_TYPE in output.get("data", {})
+        if RESULT_TYPE in (output.get("data") or {})
     ]
     result = found[-1] if found else {}
     result = result if isinstance(result, dict) else {"values": result}
     values = result.get("values", {})
     values = values if isinstance(values, dict) else {"result": values}
-    return {"headline": str(result.get("headline", "")), "values": values}
+    return {"headline": str(result.get("headline", "")), "values": from_json(values)}
 
 
 def read_fingerprint(ledger: Path) -> str:

@@ -19,14 +19,11 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat import NotebookNode
-
 from mldrl_lite.kernels.kernelspec import NAME as WARM
 from mldrl_lite.messages import InputError
 from mldrl_lite.runs import installed
+from mldrl_lite.runs.notebooks import glance
 from mldrl_lite.runs.places import place_of
-from mldrl_lite.sources import DATA_VARIABLE, find_folder
 
 JOURNAL = ".watched"
 """The file in a run's folder into which its kernel notes what it reads; see `watch`."""
@@ -42,7 +39,7 @@ Stamp = tuple[int, int, int]
 # Before and after a run
 
 
-def of_notebook(node: NotebookNode, notebook: str | Path, out: str, kernel: str, cwd: str) -> dict[str, Any]:
+def of_notebook(node: Mapping[str, Any], notebook: str | Path, out: str, kernel: str, cwd: str) -> dict[str, Any]:
     """Return what is known of a run's origin before it runs."""
     folder = os.path.dirname(os.path.abspath(notebook))
     return {
@@ -53,9 +50,13 @@ def of_notebook(node: NotebookNode, notebook: str | Path, out: str, kernel: str,
     }
 
 
-def code_cells(node: NotebookNode) -> list[str]:
+def code_cells(node: Mapping[str, Any]) -> list[str]:
     """Return the first digits of the sha256 of each code cell."""
-    return [hashlib.sha256(cell.source.encode()).hexdigest()[:16] for cell in node.cells if cell.cell_type == "code"]
+    return [hashlib.sha256(source.encode()).hexdigest()[:16] for source in _code(node)]
+
+
+def _code(node: Mapping[str, Any]) -> list[str]:
+    return [cell["source"] for cell in node["cells"] if cell["cell_type"] == "code"]
 
 
 def named_files(values: Mapping[str, Any], cwd: str) -> list[str]:
@@ -71,6 +72,8 @@ def data_folder(data_type: str, data_dir: str, cwd: str) -> str:
     """
     if data_type in ("SIMULATED", "WDBC"):
         return ""
+    from mldrl_lite.sources import DATA_VARIABLE, find_folder  # here: it imports NumPy
+
     place = os.path.join(cwd, os.path.expanduser(data_dir)) if data_dir else ""
     found = Path(place) if place else None
     if data_type and (place or os.environ.get(DATA_VARIABLE)):
@@ -94,7 +97,7 @@ def begin_journal(journal: Path, files: Iterable[str]) -> None:
     journal.write_text("".join(lines), encoding="utf-8")
 
 
-def of_run(journal: Path, node: NotebookNode, folder: str, data: str) -> dict[str, Any]:
+def of_run(journal: Path, node: Mapping[str, Any], folder: str, data: str) -> dict[str, Any]:
     """Return what a run has read, from its journal.
 
     Args:
@@ -113,8 +116,7 @@ def of_run(journal: Path, node: NotebookNode, folder: str, data: str) -> dict[st
     if not about:
         versions = {name: found for name in _TRAINS if (found := installed.version_of(name, ()))}
         return more | {"watched": False, "packages": versions, "site": [], "package": package_sha(), "unwatched": []}
-    sources = [cell.source for cell in node.cells if cell.cell_type == "code"]
-    sources += [_text(name) for name in read if name.endswith(".py")]
+    sources = _code(node) + [_text(name) for name in read if name.endswith(".py")]
     imported = {name for name, *_ in noted["import"]}
     packages = installed.versions(imported, installed.import_names(sources), about["loaded"], tuple(about["site"]))
     return more | {"watched": True, "packages": packages, "site": about["site"], "unwatched": unwatched}
@@ -230,7 +232,7 @@ def _is_complete(held: Mapping[str, Any]) -> bool:
 @lru_cache(maxsize=256)
 def _cells_of(notebook: str, stamp: Stamp) -> list[str] | None:
     try:
-        return code_cells(nbformat.read(notebook, as_version=4))
+        return code_cells(glance(notebook))
     except Exception:  # whatever somebody has put there
         return None
 

@@ -33,8 +33,6 @@ class Declared:
     default: Any = MISSING
     """A plain value, an `Expression` that only the kernel can evaluate, or `MISSING`."""
     annotation: str = ""
-    comment: str = ""
-    """What stands behind it, for people; nothing is concluded from it."""
 
     @property
     def kinds(self) -> Kinds:
@@ -167,7 +165,7 @@ def declared_in(source: str) -> dict[str, Declared]:
             typed = re.fullmatch(r"type:\s*([^#]+?)\s*(#.*)?", comment)  # PEP 484, of before annotations
             if typed and not annotation and of_text(typed[1]) != (ANY,):
                 annotation = typed[1]
-            found[name] = replace(before, default=default, annotation=annotation or before.annotation, comment=comment)
+            found[name] = replace(before, default=default, annotation=annotation or before.annotation)
             values = {known: value for known, value in values.items() if known != name}
             if not isinstance(default, Expression | _Default):
                 values[name] = default

@@ -12,39 +12,29 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mldrl_lite.figures import COLOURS, STYLE
-from mldrl_lite.runs.record import OWN
+from mldrl_lite.runs.table import REPLICATES
 from mldrl_lite.runs.values import sort_key
 
-# Varied to see the scatter, not an effect.
-REPLICATES = ("cv", "fold", "seed", "split_seed", "repeat")
 _MOST_PANELS, _MOST_COLOURS, _MOST_TICKS = 6, 6, 12
 
 
-def draw_sweep(rows: pd.DataFrame, parameters: Sequence[str], file: Path) -> bool:
-    """Draw the runs that ended well into a PNG file: a panel per metric, a dot per run, a line at the means.
+def draw_sweep(rows: pd.DataFrame, metrics: Sequence[str], varied: Sequence[str], file: Path) -> None:
+    """Draw runs into a PNG file: a panel per metric, a dot per run, a line at the means.
 
     The first parameter that varies goes along the x axis, a second one gets a colour per value. Folds and seeds go
     there only when nothing else varies; else they are the scatter.
 
     Args:
-        rows: as `experiments.collect` returns them.
-        parameters: which columns are parameters.
+        rows: runs that ended well.
+        metrics: which columns, of numbers, to draw; the first six are.
+        varied: which parameters vary; at least one.
         file: the PNG file.
-
-    Returns:
-        Whether there was anything to draw: a parameter that varies, and a metric in numbers.
     """
-    rows = rows[rows["status"] == "ok"].reset_index(drop=True)
-    metrics = [name for name in rows if name not in (*parameters, *OWN) and _has_numbers(rows[name])][:_MOST_PANELS]
-    varied = [name for name in parameters if rows[name].map(repr).nunique() > 1]
-    if not metrics or not varied:
-        return False
     chosen = [name for name in varied if name not in REPLICATES] or varied[:1]
     colour = chosen[1] if len(chosen) > 1 and rows[chosen[1]].map(repr).nunique() <= _MOST_COLOURS else None
     with mpl.rc_context(STYLE):
-        figure = _figure(rows, metrics, chosen[0], colour, varied)
+        figure = _figure(rows, metrics[:_MOST_PANELS], chosen[0], colour, varied)
         figure.savefig(file, dpi=144)
-    return True
 
 
 def _has_numbers(column: pd.Series) -> bool:

@@ -19,10 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-import nbformat
-
-from mldrl_lite.runs import launch, origin
-from mldrl_lite.runs.notebooks import own_folder, read_fingerprint, read_result, save_pictures
+from mldrl_lite.runs import origin
+from mldrl_lite.runs.notebooks import glance_at_text, own_folder, read_fingerprint, read_result, save_pictures
 from mldrl_lite.runs.parameters import literal
 from mldrl_lite.runs.places import anchored, hint, place_of
 from mldrl_lite.runs.publishing import publish
@@ -147,6 +145,10 @@ def execute(job: Job) -> str:
 
 
 def _run_cells(job: Job, folder: Path) -> str:
+    import nbformat  # here: who only reads records should not wait for these
+
+    from mldrl_lite.runs import launch
+
     node, sent = nbformat.reads(job.notebook, as_version=4), job.sent()
     values = {**job.every, **sent}
     named = [*origin.named_files(values, job.cwd), *origin.files_below(job.data, job.out)]
@@ -215,7 +217,7 @@ def _complete(job: Job, folder: Path, name: str) -> _Left:
     copy = folder / f"{job.stem}.ipynb"
     try:
         text = copy.read_text(encoding="utf-8").replace(folder.name, name)
-        executed = nbformat.reads(text, as_version=4)
+        executed = glance_at_text(text)
         left.result = read_result(executed)
         _rewrite(copy, text)
     except FileNotFoundError:
@@ -233,7 +235,7 @@ def _complete(job: Job, folder: Path, name: str) -> _Left:
 
 def _read_origin(job: Job, folder: Path) -> dict[str, Any]:
     journal = folder / origin.JOURNAL
-    node = nbformat.reads(job.notebook, as_version=4)
+    node = glance_at_text(job.notebook)
     found = origin.of_run(journal, node, os.path.dirname(job.source), job.data)
     journal.unlink(missing_ok=True)
     return {**job.origin, **found}

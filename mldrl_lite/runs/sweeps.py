@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from tqdm.auto import tqdm
 
 from mldrl_lite.messages import InputError, Scalar, require
+from mldrl_lite.runs import launch  # noqa: F401 - its packages are missed now, and not in every run
 from mldrl_lite.runs.kernel import end_kernels, threads
 from mldrl_lite.runs.lock import Lock, sweep_lock
 from mldrl_lite.runs.origin import look_anew

@@ -1,15 +1,21 @@
-"""The table of the runs in a folder, and its picture."""
+"""The table of the runs in a folder, and its picture.
+
+It is made without pandas, whose import takes longer than all the rest, for those who only look at it.
+"""
 
 import uuid
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mldrl_lite.messages import InputError
+from mldrl_lite.runs.formats import as_csv, frame
 from mldrl_lite.runs.origin import look_anew
 from mldrl_lite.runs.record import OWN, outdated, records
-from mldrl_lite.runs.values import sort_key
+from mldrl_lite.runs.values import code, sort_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,46 +23,82 @@ if TYPE_CHECKING:
 TABLE = "results.csv"
 FIGURE = "results.png"
 SUMMARY = (TABLE, FIGURE)
+REPLICATES = ("cv", "fold", "seed", "split_seed", "repeat")
+"""Varied to see the scatter, not an effect."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Runs, one a row: parameters that a sweep has set, results, and what is said of each run in `OWN`."""
+
+    parameters: Sequence[str]
+    metrics: Sequence[str]
+    rows: Sequence[Mapping[str, Any]]
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, in their order."""
+        return [*self.parameters, *self.metrics, *OWN]
+
+    def only(self, runs: Collection[str]) -> "Table":
+        """Return the rows of these runs, in this order."""
+        rows = {row["run"]: row for row in self.rows}
+        return Table(self.parameters, self.metrics, [rows[run] for run in runs if run in rows])
+
+    def values(self, column: str) -> list[Any]:
+        """Return a column."""
+        return [row.get(column) for row in self.rows]
+
+    def frame(self) -> "pd.DataFrame":
+        """Return it as a DataFrame, whose `attrs` name the `parameters` and the `metrics`."""
+        table = frame(self.columns, self.rows)
+        table.attrs["parameters"], table.attrs["metrics"] = list(self.parameters), list(self.metrics)
+        return table
 
 
 def collect(out: str | Path) -> "pd.DataFrame":
-    """Return a table of all runs in a folder, and write it there as `results.csv` and `results.png`.
+    """Return a table of all runs in a folder, and write it there as `results.csv` and `results.png`; see `summarise`.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    return summarise(out).frame()
+
+
+def summarise(out: str | Path) -> Table:
+    """Return the table of all runs in a folder, and write it there as `results.csv` and `results.png`.
 
     A run is marked `outdated` when something that it was made from has changed since. Without numbers to draw there is
-    no picture.
+    no picture, and while the table stays as it was, the picture does, too.
 
     Raises:
         InputError: the folder holds no run.
     """
     folder = Path(out)
     look_anew()
-    rows = table_of_runs(folder)
-    if rows.empty:
+    table = table_of_runs(folder)
+    if not table.rows:
         raise InputError(f"No run in {str(out)!r}: give the folder that a sweep has written.")
-    write_table(rows, folder)
-    _draw(rows, folder)
-    return rows
+    changed = write_table(table, folder)
+    shown = _to_draw(table)
+    if not shown.metrics:
+        (folder / FIGURE).unlink(missing_ok=True)
+    elif changed or not (folder / FIGURE).is_file():
+        _draw(shown, folder)
+    return table
 
 
-def table_of_runs(folder: str | Path) -> "pd.DataFrame":
-    """Return the runs in a folder as they are, without writing anything; see `collect`."""
-    import pandas as pd
-
+def table_of_runs(folder: str | Path) -> Table:
+    """Return the runs in a folder as they are, without writing anything; see `summarise`."""
     found = records(Path(folder))
     all_records = [record for _, record in found]
-    names = [name for record in all_records for name in record["given"]]
-    order = [name for record in all_records for name in record["parameters"]]
-    names = [name for name in dict.fromkeys(order) if name in names]
+    names = {name for record in all_records for name in record["given"]}
+    order = dict.fromkeys(name for record in all_records for name in record["parameters"])
+    names = [name for name in order if name in names]
     rows = [_row(record, names, folder) | {"run": path.name} for path, record in found]
     metrics = dict.fromkeys(name for row in rows for name in row if name not in (*names, *OWN))
     rows.sort(key=lambda row: [sort_key(row[name]) for name in names])
-    columns = [*names, *metrics, *OWN]
-    # As objects first: of whole numbers and None, pandas would make floating-point numbers.
-    frame = pd.DataFrame([[row.get(column) for column in columns] for row in rows], columns=columns, dtype=object)
-    mixed = [name for name in names if frame[name].isna().any()]
-    frame = frame.astype({name: frame[name].infer_objects().dtype for name in columns if name not in mixed})
-    frame.attrs["parameters"], frame.attrs["metrics"] = names, list(metrics)
-    return frame
+    return Table(names, list(metrics), rows)
 
 
 def _row(record: Mapping[str, Any], names: Sequence[str], folder: str | Path) -> dict[str, Any]:
@@ -74,24 +116,52 @@ def _row(record: Mapping[str, Any], names: Sequence[str], folder: str | Path) ->
     }
 
 
-def write_table(rows: "pd.DataFrame", folder: Path) -> None:
-    """Write the table of a folder's runs into it, whole or not at all."""
-    part = folder / f".{TABLE}.{uuid.uuid4().hex[:8]}"
-    rows.to_csv(part, index=False)
-    part.replace(folder / TABLE)
+def write_table(table: Table, folder: Path) -> bool:
+    """Write the table of a folder's runs into it, whole or not at all; say whether it has changed."""
+    text, place = as_csv(table.columns, table.rows).encode(), folder / TABLE
+    if place.is_file() and place.read_bytes() == text:
+        return False
+    with replacing(place) as part:
+        part.write_bytes(text)
+    return True
 
 
-def _draw(rows: "pd.DataFrame", folder: Path) -> None:
+@contextmanager
+def replacing(place: Path) -> Iterator[Path]:
+    """Give the path of a file to write, which takes the place of another one when it is whole."""
+    part = place.with_name(f".{place.stem}.{uuid.uuid4().hex[:8]}{place.suffix}")
+    try:
+        yield part
+        part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def varied(table: Table) -> list[str]:
+    """Return the parameters that are not the same in all runs."""
+    return [name for name in table.parameters if len(set(map(code, table.values(name)))) > 1]
+
+
+def _to_draw(table: Table) -> Table:
+    """Return the runs that ended well, the parameters that vary in them, and the results in numbers, if there are."""
+    good = Table(table.parameters, table.metrics, [row for row in table.rows if row["status"] == "ok"])
+    parameters = varied(good)
+    metrics = [name for name in good.metrics if are_numbers(good.values(name))] if parameters else []
+    return Table(parameters, metrics, good.rows)
+
+
+def are_numbers(values: Iterable[Any]) -> bool:
+    """Say whether these are numbers, at least one, and None."""
+    there = [value for value in values if value is not None]
+    return bool(there) and all(isinstance(value, int | float) for value in there)
+
+
+def _draw(shown: Table, folder: Path) -> None:
     from mldrl_lite.runs.picture import draw_sweep
 
-    part = folder / f".{FIGURE}.{uuid.uuid4().hex[:8]}.png"
     try:
-        drawn = draw_sweep(rows, rows.attrs["parameters"], part)
+        with replacing(folder / FIGURE) as part:
+            draw_sweep(shown.frame(), shown.metrics, shown.parameters, part)
     except Exception as error:  # values that Matplotlib cannot place or write; the table matters more
         warnings.warn(f"There is no picture of these runs ({type(error).__name__}: {error}).", stacklevel=2)
-        part.unlink(missing_ok=True)
-        drawn = False
-    if drawn:
-        part.replace(folder / FIGURE)
-    else:
         (folder / FIGURE).unlink(missing_ok=True)

@@ -152,7 +152,7 @@ def sort_key(value: Any) -> tuple[int, float, str]:
 
 def to_json(value: Any) -> Any:
     """Return a plain value as `json.dumps` takes it; `from_json` gives it back, a tuple as a tuple."""
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, list):
         return [to_json(element) for element in value]

@@ -31,6 +31,7 @@ from mldrl_lite.runs.course import run_course
 from mldrl_lite.runs.launch import execute_notebook
 from mldrl_lite.runs.notebooks import open_notebook
 from mldrl_lite.runs.sweeps import sweep
+from mldrl_lite.studies.light import cpu_seconds, light_commands
 
 MIB = 2**20
 
@@ -329,6 +330,21 @@ def course(folder: Path, notebooks: Sequence[Path]) -> Report:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# The command itself
+
+
+def commands(folder: Path, repeats: int, notebook: Path) -> Report:
+    """Measure the processor time of commands that start no kernel."""
+    cases = {name: partial(cpu_seconds, words) for name, words in light_commands(folder, notebook).items()}
+    seconds = in_turn(cases, max(repeats, 3), "commands")
+    findings = [
+        Comparison(f"{name}, CPU seconds", statistics.median(spent), min(spent), max(spent), "<= 0.5")
+        for name, spent in seconds.items()
+    ]
+    return Report(findings, seconds)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The report
 
 
@@ -378,7 +394,7 @@ def draw_findings(report: Report, file: Path) -> None:
     plt.close()
 
 
-PARTS = ("fits", "fit-growth", "starts", "fifty-kernels", "two-at-once", "sweep-growth", "course")
+PARTS = ("fits", "fit-growth", "starts", "fifty-kernels", "two-at-once", "sweep-growth", "commands", "course")
 
 
 def measure(parts: Sequence[str], notebooks: Sequence[Path], folder: Path, repeats: int) -> Report:
@@ -390,6 +406,7 @@ def measure(parts: Sequence[str], notebooks: Sequence[Path], folder: Path, repea
         "fifty-kernels": lambda: fifty_kernels(folder / "kernels"),
         "two-at-once": lambda: two_at_once(folder / "sweeps", repeats),
         "sweep-growth": lambda: sweep_growth(folder / "sweeps"),
+        "commands": lambda: commands(folder / "commands", repeats, notebooks[0]),
         "course": lambda: course(folder / "course", notebooks),
     }
     whole = Report()

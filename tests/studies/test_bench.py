@@ -7,7 +7,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
+from mldrl_lite.__main__ import main
 from mldrl_lite.studies import bench
+from mldrl_lite.studies.light import cpu_seconds, light_commands
 
 
 def test_ratios_are_paired_and_judged():
@@ -68,3 +70,14 @@ def test_a_part_is_measured_written_and_drawn(tmp_path: Path, monkeypatch: pytes
 def test_a_sweep_that_fails_is_no_measurement(tmp_path: Path):
     with pytest.raises(RuntimeError, match="Of 1 runs, 1 failed"):
         bench._sweep(tmp_path, 1, 1, "1 / 0")
+
+
+def test_light_commands_do_what_they_are_timed_for(tmp_path: Path):
+    page = tmp_path / "page.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("seed = 1", metadata={"tags": ["parameters"]})]), page)
+    statuses = [main(words) for words in light_commands(tmp_path / "runs", page).values() if words != ["--help"]]
+    assert statuses == [2, 0]
+
+
+def test_the_processor_time_is_that_of_the_command():
+    assert 0 < cpu_seconds(["--help"]) < 60
