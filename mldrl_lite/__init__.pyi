@@ -1,8 +1,5 @@
 # What `from mldrl_lite import …` gives, and `dir(mldrl_lite)` shows. `__init__.py` reads this file.
-from .callbacks import EpochBar as EpochBar
-from .callbacks import HookRecorder as HookRecorder
 from .callbacks import PrintingCallback as PrintingCallback
-from .callbacks import hook_names as hook_names
 from .datamodule import TCP_DataModule as TCP_DataModule
 from .datamodule import TCPDataModule as TCPDataModule
 from .messages import InputError as InputError
@@ -21,7 +18,10 @@ from .reproducibility import write_ledger as write_ledger
 from .runs import collect as collect
 from .runs import sweep as sweep
 from .sources import load as load
+from .studies.bar import EpochBar as EpochBar
+from .trainer import HookRecorder as HookRecorder
 from .trainer import diagnose as diagnose
 from .trainer import explain as explain
+from .trainer import hook_names as hook_names
 from .trainer import translate as translate
 from .trainer import verify as verify

@@ -1,5 +1,6 @@
 """From samples to batches: dataset, folds, scaling, and the `TCPDataModule` that ties them together."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from mldrl_lite import sources
 from mldrl_lite.messages import InputError, require
 from mldrl_lite.reproducibility import EpochOrder
-from mldrl_lite.sources import Floats, Ints, Samples
+from mldrl_lite.samples import Floats, Ints, Samples
 
 
 class Batch(NamedTuple):
@@ -76,9 +77,11 @@ def fold_split(labels: Ints, cv: int, n_folds: int = 10, seed: int = 0) -> Split
     """
     smallest = np.bincount(labels).min()
     if smallest < n_folds:
-        advice = f"give n_folds={smallest} or less" if smallest >= 3 else "each class needs three or more"
-        problem = f"The smallest class has {smallest} samples, too few for n_folds={n_folds}"
-        raise InputError(f"{problem}: {advice}.")
+        fewer = f"give n_folds={smallest} or less to TCPDataModule, or " if smallest >= 3 else ""
+        raise InputError(
+            f"The smallest class has {smallest} samples, too few for n_folds={n_folds}: {fewer}"
+            "keep the test set of a folder of your own with cv=None, or give more samples."
+        )
     cutter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     folds = [test for _, test in cutter.split(labels, labels)]
     test, val = folds[cv], folds[(cv + 1) % n_folds]
@@ -89,8 +92,10 @@ def fold_split(labels: Ints, cv: int, n_folds: int = 10, seed: int = 0) -> Split
 def published_split(samples: Samples, n_folds: int = 10, seed: int = 0) -> Split:
     """Keep the published test set; hold `1 / n_folds` of the published training set out for validation, stratified.
 
+    Where that would be less than one sample of each class, as many as there are classes are held out.
+
     Raises:
-        InputError: nobody published a split of these samples.
+        InputError: nobody published a split of these samples, or a class has less than two training samples.
     """
     if samples.published_test is None:
         raise InputError(
@@ -98,23 +103,27 @@ def published_split(samples: Samples, n_folds: int = 10, seed: int = 0) -> Split
         )
     rest = np.flatnonzero(~samples.published_test)
     rarest = np.bincount(samples.labels[rest]).min()
-    if rarest < 2 or len(rest) < n_folds * len(samples.class_names):
+    if rarest < 2:
         raise InputError(
-            f"The training set has {len(rest)} samples, {rarest} of its rarest class: too few to hold 1/{n_folds} of "
-            "each class out for validation; give more samples, or fewer folds (n_folds)."
+            f"The training set has {len(rest)} samples, {rarest} of its rarest class: one of each class is held out "
+            "for validation and one trains, so give more samples."
         )
-    train, val = train_test_split(rest, test_size=1 / n_folds, stratify=samples.labels[rest], random_state=seed)
+    held_out = max(math.ceil(len(rest) / n_folds), len(samples.class_names))
+    train, val = train_test_split(rest, test_size=held_out, stratify=samples.labels[rest], random_state=seed)
     return Split(np.sort(train), np.sort(val), np.flatnonzero(samples.published_test))
 
 
-def scale(views: Sequence[Floats], train: Ints) -> tuple[Tensor, ...]:
-    """Bring each feature to [0, 1] by its minimum and maximum among the training samples alone.
+def scale(views: Sequence[Floats], train: Ints, part: Ints | slice = slice(None)) -> tuple[Tensor, ...]:
+    """Bring each feature to [0, 1] by its minimum and maximum among the training samples alone; return `part` of it.
 
     Validation and test values may fall outside [0, 1]; had they helped to set the limits, they
     would have leaked.
     """
-    scaled = (MinMaxScaler().fit(view[train]).transform(view) for view in views)
+    scaled = (MinMaxScaler().fit(view[train]).transform(view[part]) for view in views)
     return tuple(torch.from_numpy(view.astype(np.float32)) for view in scaled)
+
+
+STAGE_PARTS = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
 
 
 class TCPDataModule(LightningDataModule):
@@ -132,7 +141,8 @@ class TCPDataModule(LightningDataModule):
             for gradients there, so a larger batch fits, and each batch costs a loop of its own.
 
     Attributes:
-        samples, split, parts: known after `setup`; `parts` holds a dataset for `train`, `val` and `test`.
+        samples, split: known after `setup`.
+        parts: the datasets `train`, `val` and `test`, each from the first `setup` of a stage that needs it.
         in_dim: the V widths D_v, as `MMDynamic` wants them.
         num_class: the number C of classes.
 
@@ -168,30 +178,37 @@ class TCPDataModule(LightningDataModule):
         self.save_hyperparameters(ignore="data_dir")
         self.data_dir = data_dir
         self.samples: Samples | None = None
+        self.parts: dict[str, MultiViewDataset] = {}
 
     def prepare_data(self) -> None:
         """Download what is missing.
 
         Lightning calls this in one process only, so it keeps nothing on `self`.
         """
-        if self.hparams.data_type == "ROSMAP" and sources.find_folder("ROSMAP", self.data_dir) is None:
+        if self._to_download():
             sources.download_rosmap()
 
     def setup(self, stage: str | None = None) -> None:
-        """Read, split and scale, once in every process.
+        """Read and split, once in every process, and scale the parts that `stage` needs; all of them for None.
 
-        The split is the same whichever stage comes first.
+        The split is the same whichever stage comes first. Nothing is downloaded: that is for `prepare_data`.
         """
-        if self.samples is not None:
-            return
-        samples = sources.load(self.hparams.data_type, self.data_dir)
-        self.split = self._cut(samples)
-        views, labels = scale(samples.views, self.split.train), torch.from_numpy(samples.labels)
-        self.parts = {
-            name: MultiViewDataset([view[part] for view in views], labels[part])
-            for name, part in self.split._asdict().items()
-        }
-        self.samples = samples
+        for name in STAGE_PARTS.get(stage, Split._fields):
+            self._part(name)
+
+    def _part(self, name: str) -> MultiViewDataset:
+        self._read()
+        if name not in self.parts:
+            rows = getattr(self.split, name)
+            views = scale(self.samples.views, self.split.train, rows)
+            self.parts[name] = MultiViewDataset(views, torch.from_numpy(self.samples.labels[rows]))
+        return self.parts[name]
+
+    def _read(self) -> None:
+        if self.samples is None:
+            samples = sources.load(self.hparams.data_type, self.data_dir, download=False)
+            self.split = self._cut(samples)
+            self.samples = samples
 
     def _cut(self, samples: Samples) -> Split:
         n_folds, seed = self.hparams.n_folds, self.hparams.split_seed
@@ -201,20 +218,23 @@ class TCPDataModule(LightningDataModule):
 
     @property
     def in_dim(self) -> list[int]:
-        """The V widths D_v; reads the data when nothing has yet."""
-        self._ready()
-        return [view.shape[1] for view in self.samples.views]
+        """The V widths D_v. Reads the data when nothing has yet, but downloads nothing: those of ROSMAP are known."""
+        return list(self._shape()[0])
 
     @property
     def num_class(self) -> int:
-        """The number C of classes; reads the data when nothing has yet."""
-        self._ready()
-        return len(self.samples.class_names)
+        """The number C of classes; as for `in_dim`, nothing is downloaded."""
+        return self._shape()[1]
 
-    def _ready(self) -> None:
-        if self.samples is None:
-            self.prepare_data()
-            self.setup()
+    def _shape(self) -> tuple[Sequence[int], int]:
+        if self.samples is None and self._to_download():
+            return sources.ROSMAP_SHAPE
+        self._read()
+        return [view.shape[1] for view in self.samples.views], len(self.samples.class_names)
+
+    def _to_download(self) -> bool:
+        """Say whether the data come from the network, now or at an earlier time."""
+        return self.hparams.data_type == "ROSMAP" and sources.find_folder("ROSMAP", self.data_dir) is None
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the training part, in an order drawn anew for each epoch."""
@@ -233,15 +253,15 @@ class TCPDataModule(LightningDataModule):
         return self._loader("test")
 
     def _loader(self, part: str, shuffle: bool = False) -> DataLoader[Batch]:
-        workers, seed = self.hparams.num_workers, torch.initial_seed()
+        dataset, workers, seed = self._part(part), self.hparams.num_workers, torch.initial_seed()
         if self.trainer:
             seed = self.trainer.strategy.broadcast(seed)  # each rank takes its share of one and the same order
         # A run that is resumed asks for its loader in a later epoch than the first.
         epoch = self.trainer.fit_loop.epoch_progress.current.processed if self.trainer else 0
         return DataLoader(
-            self.parts[part],
+            dataset,
             batch_size=self.hparams.batch_size if shuffle else self.hparams.eval_batch_size,
-            sampler=EpochOrder(len(self.parts[part]), seed, epoch) if shuffle else None,
+            sampler=EpochOrder(len(dataset), seed, epoch) if shuffle else None,
             collate_fn=already_batched,
             num_workers=workers,
             persistent_workers=workers > 0,

@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -14,6 +15,21 @@ Scalar = str | int | float | bool | None
 
 class InputError(ValueError):
     """Something that the user gave cannot be used; the message is one sentence that says what to do."""
+
+
+class DataWarning(UserWarning):
+    """Something in the data is possible, but probably not what was meant; the message says what was done about it."""
+
+
+cautions: list[str] = []
+"""What `caution` has said in this process: `show_result` hands it on to the table of a sweep."""
+
+
+def caution(sentence: str) -> None:
+    """Give a `DataWarning` where the caller's caller stands, and keep the sentence for the result of the notebook."""
+    if sentence not in cautions:
+        cautions.append(sentence)
+    warnings.warn(sentence, DataWarning, stacklevel=3)
 
 
 def did_you_mean(name: object, allowed: Iterable[str]) -> str:

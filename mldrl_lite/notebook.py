@@ -1,5 +1,6 @@
 """What a notebook of the course says of itself: the figure style, calm messages, its folder, sources, its result."""
 
+import html
 import inspect
 import logging
 import math
@@ -9,6 +10,8 @@ import textwrap
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+
+from mldrl_lite.messages import cautions
 
 RESULT_TYPE = "application/vnd.mldrl-lite.result+json"
 _NOISE = ("GPU available", "TPU available", "HPU available", "LOCAL_RANK", "💡 Tip", "Using default `ModelCheckpoint`")
@@ -71,8 +74,8 @@ def show_source(thing: object) -> None:
     # Colours inside the tags, because a web page or a dark theme brings none, or its own.
     block = "font-family: monospace; color: #222; background: #f7f9fb; padding: 0.6em 0.9em; line-height: 1.35"
     block += "; white-space: pre; overflow-x: auto"
-    html = highlight(source, PythonLexer(), HtmlFormatter(noclasses=True, prestyles=block, nobackground=True))
-    display({"text/html": html, "text/plain": source}, raw=True)
+    coloured = highlight(source, PythonLexer(), HtmlFormatter(noclasses=True, prestyles=block, nobackground=True))
+    display({"text/html": coloured, "text/plain": source}, raw=True)
 
 
 def show_result(headline: str, values: Mapping[str, float | int | str | bool | None]) -> None:
@@ -81,16 +84,20 @@ def show_result(headline: str, values: Mapping[str, float | int | str | bool | N
     Args:
         headline: one short line, for the table that `make run` closes with.
         values: plain values by name; numbers are shown with four significant digits and stored in full.
+
+    What was doubtful in the data (`DataWarning`) is shown and stored with it.
     """
     import pandas as pd
     from IPython.display import display
 
     shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in values.items()}
     table = pd.DataFrame({"value": shown})
+    doubts = [f"Doubtful: {sentence}" for sentence in cautions]
     data = {
-        "text/plain": f"{headline}\n{table.to_string()}",
-        "text/html": table.to_html(border=0),
-        RESULT_TYPE: {"headline": headline, "values": {name: _for_json(value) for name, value in values.items()}},
+        "text/plain": "\n".join([headline, table.to_string(), *doubts]),
+        "text/html": table.to_html(border=0) + "".join(f"<p>{html.escape(doubt)}</p>" for doubt in doubts),
+        RESULT_TYPE: {"headline": headline, "values": {name: _for_json(value) for name, value in values.items()}}
+        | ({"warnings": [*cautions]} if cautions else {}),
     }
     display(data, raw=True)
 

@@ -17,11 +17,12 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
-from mldrl_lite.callbacks import EpochBar, PrintingCallback
+from mldrl_lite.callbacks import PrintingCallback
 from mldrl_lite.datamodule import Batch, MultiViewDataset, TCPDataModule
 from mldrl_lite.messages import require
 from mldrl_lite.model import EXAMPLE_CONFIG, MMDynamic
 from mldrl_lite.reproducibility import EpochOrder, fingerprint
+from mldrl_lite.studies.bar import EpochBar
 
 
 @dataclass(frozen=True)

@@ -10,5 +10,8 @@ from .migrate.snippet import translate as translate
 from .names import GROUPS as GROUPS
 from .names import REMOVED as REMOVED
 from .names import REMOVED_STRATEGIES as REMOVED_STRATEGIES
+from .recorder import HookCall as HookCall
+from .recorder import HookRecorder as HookRecorder
+from .recorder import hook_names as hook_names
 from .rules.hooks import REMOVED_HOOKS as REMOVED_HOOKS
 from .verification import verify as verify

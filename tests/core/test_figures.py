@@ -10,6 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from mldrl_lite import figures
 from mldrl_lite.messages import InputError
+from mldrl_lite.studies import pictures
 from mldrl_lite.studies.timeline import hook_timeline
 
 
@@ -51,7 +52,7 @@ def test_learning_curves_say_what_is_missing(log_dir: Path, tmp_path: Path):
 def test_roc_and_confusion():
     labels = np.array([0, 0, 1, 1])
     probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
-    left, right = figures.roc_and_confusion(labels, probabilities, ("no", "yes")).axes
+    left, right = pictures.roc_and_confusion(labels, probabilities, ("no", "yes")).axes
     assert "area 0.750" in [text.get_text() for text in left.texts]
     assert [text.get_text() for text in right.texts] == ["1", "1", "1", "1"]
     assert [label.get_text() for label in right.get_xticklabels()] == ["no", "yes"]
@@ -60,7 +61,7 @@ def test_roc_and_confusion():
 def test_confidence_by_view_draws_every_sample_and_the_means():
     confidence = np.array([[0.1, 0.9], [0.3, 0.5], [0.2, 0.1]])
     corrupted = np.array([[True, False], [False, False], [False, True]])
-    [axes] = figures.confidence_by_view(confidence, ("a", "b"), corrupted).axes
+    [axes] = pictures.confidence_by_view(confidence, ("a", "b"), corrupted).axes
     drawn = np.concatenate(
         [
             points.get_offsets()[:, 1]
@@ -70,7 +71,7 @@ def test_confidence_by_view_draws_every_sample_and_the_means():
     )
     assert sorted(drawn) == sorted(confidence.ravel())
     assert [text.get_text() for text in axes.texts] == ["clean", "corrupted"]
-    [plain] = figures.confidence_by_view(confidence, ("a", "b")).axes
+    [plain] = pictures.confidence_by_view(confidence, ("a", "b")).axes
     assert not plain.texts
 
 

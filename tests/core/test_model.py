@@ -261,7 +261,7 @@ def test_three_classes_from_end_to_end(quiet_trainer: Callable[..., Trainer], tm
         labels = np.arange(n) % 3
         for view, width in (("a", 4), ("b", 2)):
             np.savetxt(
-                tmp_path / f"{view}_{part}.csv", 4 * labels[:, None] + random.normal(size=(n, width)), delimiter=","
+                tmp_path / f"{view}_{part}.csv", 2 * labels[:, None] + random.normal(size=(n, width)), delimiter=","
             )
         np.savetxt(tmp_path / f"labels_{part}.csv", labels)
     datamodule = TCPDataModule(tmp_path.name, cv=None, batch_size=30, data_dir=str(tmp_path))  # last batch: one sample

@@ -13,9 +13,9 @@ from links import broken_links
 from nbformat import NotebookNode
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 
-from mldrl_lite.callbacks import HookRecorder, hook_names
 from mldrl_lite.runs.notebooks import declared, glance
 from mldrl_lite.runs.parameters import declared_in
+from mldrl_lite.trainer import HookRecorder, hook_names
 from mldrl_lite.trainer.names import REMOVED
 
 BASES = {"Callback": Callback, "LightningModule": LightningModule, "LightningDataModule": LightningDataModule}

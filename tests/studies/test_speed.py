@@ -8,12 +8,12 @@ import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.loggers import CSVLogger
 
-from mldrl_lite.callbacks import EpochBar
 from mldrl_lite.datamodule import Batch, TCPDataModule
 from mldrl_lite.figures import read_scalars
 from mldrl_lite.messages import InputError
 from mldrl_lite.model import EXAMPLE_CONFIG, MMDynamic
 from mldrl_lite.studies import speed
+from mldrl_lite.studies.bar import EpochBar
 
 SCRIPT_WARNINGS = pytest.mark.filterwarnings("ignore:This DataLoader will create 10 worker processes")
 

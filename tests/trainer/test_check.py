@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mldrl_lite.__main__ import main
-from mldrl_lite.callbacks import hook_names
 from mldrl_lite.messages import InputError
 from mldrl_lite.trainer.check.entry import Remark, check
+from mldrl_lite.trainer.recorder import hook_names
 from mldrl_lite.trainer.rules.catalogue import CODES, RULES
 from mldrl_lite.trainer.rules.hook_names import hooks, known
 

@@ -13,10 +13,10 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 from pytorch_lightning.loggers import CSVLogger
 
-from mldrl_lite.callbacks import HookRecorder
 from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.messages import InputError
 from mldrl_lite.model import EXAMPLE_CONFIG, MMDynamic
+from mldrl_lite.trainer import HookRecorder
 from mldrl_lite.trainer.diagnosis import Finding, Findings, diagnose
 
 

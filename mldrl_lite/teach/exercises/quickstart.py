@@ -7,10 +7,10 @@ import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import ProgressBar
 
-from mldrl_lite.callbacks import hook_names
 from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.teach.exercises.feedback import Feedback, described, not_answered, not_yet, number, right
 from mldrl_lite.teach.exercises.trial import QUIET, ThreeEpochs, apart, elsewhere
+from mldrl_lite.trainer import hook_names
 
 
 def check_class_count(answer: object, datamodule: TCPDataModule) -> Feedback:

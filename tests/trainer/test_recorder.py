@@ -7,9 +7,10 @@ import pytest
 import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 
-from mldrl_lite.callbacks import HookRecorder, PrintingCallback, hook_names
+from mldrl_lite.callbacks import PrintingCallback
 from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.model import MMDynamic
+from mldrl_lite.trainer import HookRecorder, hook_names
 
 
 def fresh() -> tuple[MMDynamic, TCPDataModule]:
