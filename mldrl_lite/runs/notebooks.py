@@ -175,7 +175,8 @@ def kernel_for(node: Mapping[str, Any], kernel: str | None = None) -> str:
 def read_result(notebook: Mapping[str, Any]) -> dict[str, Any]:
     """Return the last result that an executed notebook shows, or `{"headline": "", "values": {}}`.
 
-    Of one in another shape, the headline is its text, and what is no mapping is a value named `result`.
+    Of one in another shape, the headline is its text, and what is no mapping is a value named `result`. What was
+    doubtful in the data is listed as `warnings`, where there was anything.
     """
     found = [
         output["data"][RESULT_TYPE]
@@ -187,7 +188,9 @@ def read_result(notebook: Mapping[str, Any]) -> dict[str, Any]:
     result = result if isinstance(result, dict) else {"values": result}
     values = result.get("values", {})
     values = values if isinstance(values, dict) else {"result": values}
-    return {"headline": str(result.get("headline", "")), "values": from_json(values)}
+    doubts = result.get("warnings")
+    doubts = {"warnings": [*map(str, doubts)]} if doubts and isinstance(doubts, list) else {}
+    return {"headline": str(result.get("headline", "")), "values": from_json(values), **doubts}
 
 
 def read_fingerprint(ledger: Path) -> str:

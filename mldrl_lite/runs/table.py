@@ -105,10 +105,12 @@ def _row(record: Mapping[str, Any], names: Sequence[str], folder: str | Path) ->
     values = dict(record["values"])
     fingerprint = record["fingerprint"] or values.get("fingerprint", "")
     values.pop("fingerprint", None)
-    taken = {*record["parameters"], *OWN}
+    doubts = {"warnings": " ".join(map(str, record["warnings"]))} if isinstance(record.get("warnings"), list) else {}
+    taken = {*record["parameters"], *OWN, *doubts}
     return {
         **{name: record["parameters"].get(name) for name in names},
         **{f"result_{name}" if name in taken else name: value for name, value in values.items()},
+        **doubts,
         "seconds": record["seconds"],
         "status": "outdated" if record["status"] == "ok" and outdated(record, folder) else record["status"],
         "error": record["error"],

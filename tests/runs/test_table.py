@@ -124,6 +124,21 @@ def test_a_result_that_is_no_number_is_none_in_the_table_either(monkeypatch: pyt
 # Printed
 
 
+def test_what_was_doubtful_in_the_data_is_a_column(tmp_path: Path):
+    leave_run(tmp_path, "cv=0", {"cv": 0}, {"auroc": 0.5})
+    assert "warnings" not in collect(tmp_path)
+    leave_run(tmp_path, "cv=1", {"cv": 1}, {"auroc": 0.9, "warnings": 3}, warnings=["A column tells.", "Rows count."])
+    table = collect(tmp_path)
+    assert table["warnings"].tolist()[1] == "A column tells. Rows count."
+    assert table["result_warnings"].tolist()[1] == 3
+
+
+def test_the_result_of_a_notebook_carries_what_was_doubtful():
+    result = {page.RESULT_TYPE: {"headline": "", "values": {}, "warnings": ["Rows count."]}}
+    node = new_notebook(cells=[new_code_cell(outputs=[new_output("display_data", result)])])
+    assert read_result(node)["warnings"] == ["Rows count."]
+
+
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     for lr, kind in ((0.1, "a|b"), (0.001, "100%"), (0.01, None)):
