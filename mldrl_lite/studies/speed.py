@@ -15,12 +15,13 @@ import torch
 from pytorch_lightning import Trainer, seed_everything
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mldrl_lite.callbacks import PrintingCallback
 from mldrl_lite.datamodule import Batch, MultiViewDataset, TCPDataModule
 from mldrl_lite.messages import require
-from mldrl_lite.model import EXAMPLE_CONFIG, MMDynamic
+from mldrl_lite.model import EXAMPLE_CONFIG, MMDynamic, Output
 from mldrl_lite.reproducibility import EpochOrder, fingerprint
 from mldrl_lite.studies.bar import EpochBar
 
@@ -66,7 +67,14 @@ def epochs_between_looks(max_epochs: int) -> int:
     return max(1, max_epochs // 10)
 
 
-def recommended(folder: str | Path, *, factor: int = 1, max_epochs: int = 30, seed: int = 42) -> Fit:
+def recommended(
+    folder: str | Path,
+    *,
+    factor: int = 1,
+    max_epochs: int = 30,
+    seed: int = 42,
+    model_class: type[MMDynamic] = MMDynamic,
+) -> Fit:
     """Train as the course recommends, on the CPU.
 
     Args:
@@ -74,11 +82,12 @@ def recommended(folder: str | Path, *, factor: int = 1, max_epochs: int = 30, se
         factor: how many times the 376 samples of SIMULATED.
         max_epochs: passes over the training data.
         seed: of weights, order and dropout.
+        model_class: what is trained, such as `SlowStep`.
 
     Raises:
         InputError: an argument is out of range.
     """
-    model, datamodule = fresh(factor, max_epochs, seed, eval_batch_size=512)
+    model, datamodule = fresh(factor, max_epochs, seed, model_class, eval_batch_size=512)
     with _Clock() as clock:
         trainer = Trainer(accelerator="cpu", **recommended_arguments(folder, max_epochs))
         trainer.fit(model, datamodule)
@@ -108,12 +117,14 @@ def seed_settings(
     return _result(clock, trainer, model)
 
 
-def bare_loop(*, factor: int = 1, max_epochs: int = 30, seed: int = 42) -> Fit:
+def bare_loop(
+    *, factor: int = 1, max_epochs: int = 30, seed: int = 42, model_class: type[MMDynamic] = MMDynamic
+) -> Fit:
     """Train with the fastest plain PyTorch: no Trainer, no loader, no log, no bar, nothing saved.
 
     Arguments and errors are those of `recommended`.
     """
-    model, datamodule = fresh(factor, max_epochs, seed)
+    model, datamodule = fresh(factor, max_epochs, seed, model_class)
     with _Clock() as clock:
         losses = train_bare(model, datamodule, max_epochs)
     steps = max_epochs * len(datamodule.train_dataloader())
@@ -190,6 +201,15 @@ def _threads(count: int) -> Iterator[None]:
 def _result(clock: _Clock, trainer: Trainer, model: MMDynamic) -> Fit:
     loss = trainer.callback_metrics["ptl/val_loss"].item()
     return Fit(clock.seconds, loss, fingerprint(model), trainer.global_step)
+
+
+class SlowStep(MMDynamic):
+    """`MMDynamic` whose training step takes 20 ms longer, as that of a larger model would."""
+
+    def loss_terms(self, output: Output, labels: Tensor) -> dict[str, Tensor]:
+        """Wait, then return the terms of the loss."""
+        time.sleep(0.02)
+        return super().loss_terms(output, labels)
 
 
 class _ScriptModel(MMDynamic):

@@ -8,43 +8,61 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 from mldrl_lite.__main__ import main
-from mldrl_lite.studies import bench
+from mldrl_lite.studies import bench, measuring
 from mldrl_lite.studies.light import cpu_seconds, light_commands
 
 
-def test_ratios_are_paired_and_judged():
-    finding = bench.ratio("a / b", [2.0, 30.0, 4.0], [1.0, 10.0, 4.0], "<= 1.5")
-    assert (finding.value, finding.low, finding.high) == (2.0, 1.0, 3.0)
-    assert finding.verdict == "missed"
-    assert bench.ratio("a / b", [2.0], [1.0], ">= 1.5").verdict == "holds"
-    assert bench.plain("left", 0, "<= 0").verdict == "holds"
-    assert bench.plain("left", 1).verdict == ""
+def test_ratios_are_paired_and_their_median_has_an_interval():
+    finding = measuring.ratio("a / b", [2.0, 30.0, 4.0], [1.0, 10.0, 4.0], "<= 1.5")
+    assert (finding.value, finding.low, finding.high) == (2.0, 1.0, 3.0)  # of so few, all that was measured
+    many = measuring.ratio("a / b", [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 9.0], [1.0] * 9, "<= 2")
+    assert (many.low, many.high) == (1.1, 1.7)  # the second and the second last of nine: Conover's table
+    assert many.verdict == "holds"  # one slow moment of the machine turns no verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "target", "verdict"),
+    [
+        *[(1.0, 1.4, "<= 1.5", "holds"), (1.4, 1.6, "<= 1.5", "unclear"), (1.6, 2.0, "<= 1.5", "missed")],
+        *[(16.0, 20.0, ">= 15", "holds"), (14.0, 16.0, ">= 15", "unclear"), (10.0, 14.0, ">= 15", "missed")],
+        *[(0.0, 0.0, "<= 0", "holds"), (1.0, 1.0, "<= 0", "missed"), (1.0, 1.0, "", "")],
+    ],
+)
+def test_a_target_is_missed_only_where_the_whole_interval_is(low: float, high: float, target: str, verdict: str):
+    assert measuring.Comparison("x", (low + high) / 2, low, high, target).verdict == verdict
+
+
+def test_growth_that_was_not_measured_in_pairs_allows_for_the_worst():
+    finding = measuring.growth("x10 / x1", [10.0, 12.0, 11.0], [1.0, 2.0, 1.1], "<= 13")
+    assert (finding.value, finding.low, finding.high) == (10.0, 5.0, 12.0)
 
 
 def test_cases_take_turns_in_both_directions():
     calls = []
     cases = {name: lambda name=name: calls.append(name) or len(calls) for name in "ab"}
-    assert bench.in_turn(cases, 2, "turns") == {"a": [1, 4], "b": [2, 3]}
+    assert measuring.in_turn(cases, 2, "turns") == {"a": [1, 4], "b": [2, 3]}
     assert calls == ["a", "b", "b", "a"]
 
 
 def test_a_process_of_its_own_reports_seconds_and_its_own_peak():
-    seconds, small = bench._in_a_process(float, "3")
+    seconds, small = measuring.in_a_process(float, "3")
     assert seconds == 3.0
-    _, large = bench._in_a_process(_hold_200_mib)
+    _, large = measuring.in_a_process(_hold_200_mib)
     assert large - small > 150
 
 
 def _hold_200_mib() -> float:
-    return float(len(bytearray(200 * bench.MIB)) > 0)
+    return float(len(bytearray(200 * measuring.MIB)) > 0)
 
 
 def test_fits_are_timed_in_a_kernel_side_by_side(tmp_path: Path):
     report = bench.fits(tmp_path, repeats=1, max_epochs=1)
-    script, recommended, bare = report.seconds.values()
-    assert (len(script), len(recommended), len(bare)) == (1, 7, 7)
+    script, recommended, bare, slow_recommended, slow_bare = report.seconds.values()
+    assert (len(script), len(recommended), len(bare), len(slow_bare)) == (1, 7, 7, 2)
     assert min(script) > min(recommended)
-    assert [finding.target for finding in report.findings] == ["<= 1.5", ">= 15"]
+    assert min(slow_bare) > 10 * 0.02  # it waits in each of its steps
+    assert min(slow_recommended) > 10 * 0.02
+    assert [finding.target for finding in report.findings] == ["<= 1.5", "<= 1.1", ">= 15"]
     assert all(seconds > 0 for seconds in bare)
 
 
@@ -55,12 +73,13 @@ def test_the_cells_own_time_is_what_papermill_noted(tmp_path: Path):
 
 
 def test_a_part_is_measured_written_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
-    found = bench.Report([bench.plain("x", 3.0, "<= 2")], {"case": [1.0, 5.0, 2.0]}, {"case": 64.0})
+    found = measuring.Report([measuring.plain("x", 3.0, "<= 2")], {"case": [1.0, 5.0, 2.0]}, {"case": 64.0})
     monkeypatch.setattr(bench, "fits", lambda folder, repeats: found)
     status = bench.main([str(tmp_path / "00.ipynb"), "-o", str(tmp_path), "--parts", "fits"])
     assert status == 1
     text = (tmp_path / "bench.txt").read_text()
     assert "missed" in text
+    assert "load before: " in text
     assert "2.00 s  (n=3)" in text
     assert text in capsys.readouterr().out
     with Image.open(tmp_path / "bench.png") as picture:
