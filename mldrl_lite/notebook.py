@@ -1,5 +1,6 @@
 """What a notebook of the course says of itself: the figure style, calm messages, its folder, sources, its result."""
 
+import contextlib
 import html
 import inspect
 import logging
@@ -22,7 +23,8 @@ def open_page(out_dir: str | Path) -> Path:
 
     Lightning's messages go to standard output, so that they do not look like errors; its hardware banner and its
     advertisements are left out. So is the advice to use many loader workers, which notebook 01 shows to be wrong for
-    data in memory, and a deprecation inside Lightning that its users can do nothing about.
+    data in memory, and a deprecation inside Lightning that its users can do nothing about. Bars and tables are plain,
+    also where the package `rich` is installed.
 
     PyTorch is told to compute in one thread, unless the environment variable OMP_NUM_THREADS says otherwise: models as
     small as those of the course gain nothing from more, and threads that wait for each other on a busy machine can make
@@ -34,6 +36,7 @@ def open_page(out_dir: str | Path) -> Path:
 
     figures.use_style()
     calm_lightning()
+    use_plain_bars()
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
     folder = Path(out_dir)
@@ -54,6 +57,19 @@ def calm_lightning() -> None:
         logging.getLogger(f"lightning_fabric.utilities.{name}").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")
+
+
+def use_plain_bars() -> None:
+    """Have Lightning draw what it draws without the package `rich`, for all Trainers that are made from now on.
+
+    With it, Lightning chooses other bars and tables than a page shows and tells of, and those go around
+    `capture_output`, or make a kernel that is driven by a program wait for ever.
+    """
+    from pytorch_lightning.utilities import imports
+
+    if found := getattr(imports, "_RICH_AVAILABLE", None):  # Lightning has no setting for it
+        with contextlib.suppress(AttributeError):
+            found.available = False
 
 
 class _ToStandardOutput(logging.Handler):

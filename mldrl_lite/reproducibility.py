@@ -128,8 +128,8 @@ def write_ledger(
 ) -> Path:
     """Leave in `folder/ledger.json` what it takes to repeat a run, and to see whether the repetition came out the same.
 
-    The file holds versions, seeds, the data's fingerprint, parameters and the weights' fingerprint. It replaces an
-    older one in a single step: whoever reads it finds the old or the new one, never half of one.
+    The file holds versions, seeds, PYTHONHASHSEED, the data's fingerprint, parameters and the weights' fingerprint. It
+    replaces an older one in a single step: whoever reads it finds the old or the new one, never half of one.
 
     Args:
         folder: the folder of the run; made if it is not there.
@@ -199,6 +199,7 @@ def _entries(
     entries = {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
         "seeds": dict(seeds),
+        "hash_seed": os.environ.get("PYTHONHASHSEED") or "random",  # the order of a set of texts follows from it
         "data": data_fingerprint(samples),
         "parameters": dict(parameters),
         "fingerprint": fingerprint(model),

@@ -128,7 +128,7 @@ def test_lightning_may_replace_the_sampler(quiet_trainer: Callable[..., Trainer]
     datamodule = TCPDataModule()
     model = MMDynamic(datamodule.in_dim, 2, True, {"lr": 1e-3, "reg": 0, "hidden_dim": 4})
     trainer = quiet_trainer(max_epochs=1, overfit_batches=2)
-    with pytest.warns(UserWarning, match="turning off the train dataloader shuffling"):
+    with pytest.warns(UserWarning, match="shuffl"):
         trainer.fit(model, datamodule)
     assert trainer.global_step == 2
     assert isinstance(trainer.train_dataloader, DataLoader)

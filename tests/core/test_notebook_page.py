@@ -33,6 +33,20 @@ def test_a_page_opens_calmly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, va
     assert run.stderr == ""
 
 
+def test_a_page_draws_plain_bars_where_rich_is_installed(tmp_path: Path):
+    code = """
+from pytorch_lightning import Trainer
+from pytorch_lightning.utilities.imports import _RICH_AVAILABLE
+bool(_RICH_AVAILABLE)  # as Lightning itself asks
+_RICH_AVAILABLE.available = True
+from mldrl_lite.notebook import open_page
+open_page(".")
+print(sorted({type(each).__name__ for each in Trainer(logger=False, accelerator="cpu").callbacks}))
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert "'ModelSummary', 'TQDMProgressBar'" in run.stdout, run.stderr
+
+
 def test_source_is_shown_as_it_stands(monkeypatch: pytest.MonkeyPatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))

@@ -162,6 +162,14 @@ def test_check_names_each_difference(tmp_path, run):
     assert [line.split(":")[0] for line in check_ledger(tmp_path, **run)] == ["fingerprint"]
 
 
+def test_a_ledger_knows_what_orders_sets(tmp_path, run, monkeypatch):
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    write_ledger(tmp_path, **run)
+    assert read_ledger(tmp_path)["hash_seed"] == "random"
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    assert check_ledger(tmp_path, **run) == ['hash_seed: "random" in the ledger, "0" now']
+
+
 def test_a_ledger_is_replaced_in_one_step(tmp_path, run):
     path = write_ledger(tmp_path, **run)
     before = path.read_text()

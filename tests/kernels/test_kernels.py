@@ -86,12 +86,12 @@ def test_a_kernel_with_the_courses_imports_is_as_if_they_were_made_in_a_cell(cou
 import matplotlib.pyplot as plt, pandas, sklearn.datasets, sklearn.linear_model, ipywidgets
 import torch, torch.utils.tensorboard, torchmetrics, pytorch_lightning, pytorch_lightning.loggers
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
-from lightning_fabric.utilities.imports import _IS_INTERACTIVE
+from lightning_fabric.utilities import imports as fabric
 import threadpoolctl
 """
     extra = """
 state["bars"] = str(Tqdm.__mro__)
-state["interactive"] = _IS_INTERACTIVE
+state["interactive"] = getattr(fabric, "_IS_INTERACTIVE", None)
 state["backend"] = [plt.get_backend(), str(plt.rcParams["figure.dpi"]), plt.isinteractive()]
 state["comms"] = sorted(get_ipython().kernel.comm_manager.targets)
 state["threads"] = [torch.get_num_threads(), sorted(p["num_threads"] for p in threadpoolctl.threadpool_info())]
@@ -173,7 +173,7 @@ def test_workers_and_forked_ddp_work_inside(course: Runtime, tmp_path: Path) -> 
         from torch import nn
         from torch.utils.data import DataLoader
         from pytorch_lightning import LightningModule, Trainer
-        for method in ("fork", "spawn"):
+        for method in ("fork", "forkserver", "spawn"):
             loader = DataLoader(Numbers(), 4, num_workers=2, multiprocessing_context=method)
             print(method, sum(batch.sum().item() for batch in loader))
 
@@ -195,7 +195,7 @@ def test_workers_and_forked_ddp_work_inside(course: Runtime, tmp_path: Path) -> 
             print(strategy, trainer.world_size, line.layer.weight.item() != before)
     """)
     kernel.stop()
-    for line in ("fork 28.0", "spawn 28.0", "ddp_fork 2 True", "ddp_notebook 2 True"):
+    for line in ("fork 28.0", "forkserver 28.0", "spawn 28.0", "ddp_fork 2 True", "ddp_notebook 2 True"):
         assert line in printed
 
 

@@ -572,7 +572,7 @@ def test_explain_what_is_near_nothing(name):
 @pytest.mark.parametrize("name", REMOVED)
 def test_a_removed_argument_raises_today(name):
     assert f"{name}=" in REMOVED[name].old
-    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+    with pytest.raises(TypeError, match=name):
         run(REMOVED[name].old, Trainer=Trainer)
 
 
@@ -657,7 +657,7 @@ def test_the_translator_agrees_with_the_table_of_what_was_removed(name):
 
 @pytest.mark.parametrize("name", REMOVED_STRATEGIES)
 def test_a_removed_strategy_is_refused_today(name):
-    with pytest.raises(ValueError, match="invalid strategy name"):
+    with pytest.raises(ValueError, match=name):
         Trainer(accelerator="cpu", strategy=name)
 
 
