@@ -1,5 +1,7 @@
 """`mldrl-lite check`: for each rule offenders, innocents and near misses; files, notebooks, formats, exit status."""
 
+import importlib
+import inspect
 import json
 import re
 import subprocess
@@ -156,6 +158,49 @@ def test_what_is_no_python_is_said(raw):
 def test_deep_expressions_do_not_stop_it():
     text = HEAD + "class M(pl.LightningModule):\n    def training_step(self, b, i): return " + "-" * 3000 + "b\n"
     assert all(remark.code == "MLT001" for remark in remarks(text))
+
+
+LIBRARY = (
+    "argparse",
+    "ast",
+    "dataclasses",
+    "enum",
+    "inspect",
+    "logging",
+    "tarfile",
+    "strange",
+    "typing",
+    "unittest.mock",
+)
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_real_code_never_stops_it(name):
+    text = inspect.getsource(importlib.import_module(name)) if name != "strange" else STRANGE
+    text = re.sub(r"^( *class \w+)(\(.*?\))?:", r"\1(pl.LightningModule):", text, flags=re.M)
+    assert {remark.code for remark in remarks(HEAD + text, select=["MLT"])} <= set(CODES.values()) - {"MLT001"}
+
+
+# What people rarely write, and Python allows.
+STRANGE = """
+class M(pl.LightningModule, metaclass=type, **{}):
+    log = lambda self, *a, **k: None
+    training_step = log
+    async def on_epoch_end(*args): return (yield)
+    def validation_step(): return {**{}, 'log': 1, 2: 3}
+    def __init__(self, /, a, *, b=(c := 1), **k):
+        self.x, (self.y, *self.z) = [nn.Linear(1, 1)], (1, 2)
+        self.x: list = [*self.x]
+        self.log(*[f"{a!r:>{b}}"], **{'on_step': True})
+        self.log_dict({**k}); self.log(); self.log_dict()
+        for self.automatic_optimization in [False]: ...
+        match a:
+            case {'x': [1, *_], **rest} if rest: return
+class M(M): ...
+class A(B): ...
+class B(A): ...
+EarlyStopping(); ModelCheckpoint(*a, **k); pl.Trainer(max_epochs=True, callbacks=x); OneCycleLR()
+"""
 
 
 def test_folders_are_walked_without_environments(tmp_path):

@@ -11,7 +11,7 @@ from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
 from mldrl_lite.messages import InputError
@@ -238,6 +238,29 @@ def test_a_wrong_direction_keeps_the_worst(mode, kept, rules):
     assert all(finding.fix == 'Give ModelCheckpoint(…, mode="max").' for finding in findings)
     trainer.fit(Better())
     assert kept in checkpoint.best_model_path
+
+
+class Plateau(BoringModel):
+    mode, monitor, form = "min", "val_acc", "dictionary"
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), 0.1)
+        scheduler = ReduceLROnPlateau(optimizer, mode=self.mode)
+        if self.form == "lists":
+            return [optimizer], [{"scheduler": scheduler, "monitor": self.monitor}]
+        if self.form == "inner":
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": self.monitor}}
+        return {"optimizer": optimizer, "lr_scheduler": scheduler, "monitor": self.monitor}
+
+
+@pytest.mark.parametrize("form", ["dictionary", "inner", "lists"])
+@pytest.mark.parametrize(
+    ("mode", "monitor", "rules"),
+    [("min", "val_acc", 1), ("max", "val_acc", 0), ("min", "val_loss", 0), ("max", "val_loss", 1), ("min", "x", 0)],
+)
+def test_a_plateau_in_the_wrong_direction_is_found(form, mode, monitor, rules):
+    model = type("Plateau", (Plateau,), {"form": form, "mode": mode, "monitor": monitor})()
+    assert found(model) == ["monitor in the wrong direction"] * rules
 
 
 # --- beyond the run -----------------------------------------------------------------------------------------------

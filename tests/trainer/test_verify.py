@@ -169,7 +169,12 @@ class UsesTheLogger(Net):
         return super().training_step(batch, batch_idx)
 
 
-@pytest.mark.parametrize("cls", [Net, Frozen, ByHand, LogSoftmax, UsesTheLogger, AttendsBySample, Stuck])
+class Downloads(Net):
+    def prepare_data(self):
+        raise AssertionError("nothing is downloaded")
+
+
+@pytest.mark.parametrize("cls", [Net, Frozen, ByHand, LogSoftmax, UsesTheLogger, Downloads, AttendsBySample, Stuck])
 def test_an_innocent_is_left_alone(cls):
     assert rules(cls()) == []
 

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mldrl_lite.trainer.diagnosis.findings import Finding
 from mldrl_lite.trainer.diagnosis.live import is_a, overrides
 from mldrl_lite.trainer.diagnosis.run import Run, copied
 from mldrl_lite.trainer.diagnosis.source import place_of
+from mldrl_lite.trainer.rules.monitors import wrong_direction
 
 
 def left_out_parameters(run: Run) -> Iterator[Finding]:
@@ -17,7 +19,8 @@ def left_out_parameters(run: Run) -> Iterator[Finding]:
         return  # it gives them to the optimizer later
     if not overrides(run.model, "configure_optimizers") or overrides(run.model, "configure_model"):
         return
-    own, optimizers = _configured(run.model)
+    own, configured = _configured(run.model)
+    optimizers = list(_optimizers(configured))
     given = {id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]}
     names = [name for name, p in own.named_parameters() if p.requires_grad and id(p) not in given] if optimizers else []
     if names:
@@ -36,13 +39,36 @@ def left_out(names: list[str], cls: type) -> Finding:
     )
 
 
-def _configured(model: Any) -> tuple[Any, list[Optimizer]]:
-    """Return a copy of the model and the optimizers that it configures; none where it cannot do so before the run."""
+def plateaus_in_the_wrong_direction(run: Run) -> Iterator[Finding]:
+    """Schedulers that lower the learning rate while their metric gets better."""
+    for scheduler, monitor in _plateaus(_configured(run.model)[1]):
+        words = wrong_direction("ReduceLROnPlateau", monitor, scheduler.mode) if isinstance(monitor, str) else None
+        if words:
+            what, why, fix = words
+            where = place_of(type(run.model).configure_optimizers)
+            yield Finding("monitor in the wrong direction", what, where, why, fix)
+
+
+def _configured(model: Any) -> tuple[Any, Any]:
+    """Return a copy of the model and what it configures; None where it cannot do so before the run."""
     own = copied(model)
     try:
-        return own, list(_optimizers(own.configure_optimizers()))
+        return own, own.configure_optimizers()
     except Exception:
-        return model, []  # it asks the Trainer for the number of steps, say
+        return model, None  # it asks the Trainer for the number of steps, say
+
+
+def _plateaus(configured: Any, monitor: Any = None) -> Iterator[tuple[ReduceLROnPlateau, Any]]:
+    """Yield the schedulers that wait for a metric, each with the name of the metric."""
+    if isinstance(configured, ReduceLROnPlateau):
+        yield configured, monitor
+    elif isinstance(configured, dict):
+        monitor = configured.get("monitor", monitor)
+        for key in ("lr_scheduler", "scheduler"):
+            yield from _plateaus(configured.get(key), monitor)
+    elif isinstance(configured, list | tuple):
+        for each in configured:
+            yield from _plateaus(each, monitor)
 
 
 def _optimizers(configured: Any) -> Iterable[Optimizer]:

@@ -93,7 +93,8 @@ def dead_hooks(classes: Sequence[Class], called: Collection[str]) -> Iterator[Pr
     for cls in classes:
         for method in cls.methods.values() if cls.complete and cls.kind in _BASES else ():
             fix = None if method.name.startswith("_") or method.tree in seen else _today(method.name, cls)
-            if fix and (method.name not in used or method.name in LOUD):
+            refused = cls.kind == MODULE and method.name in LOUD
+            if fix and (method.name not in used or refused):
                 seen.add(method.tree)
                 yield _dead_hook(cls, method, fix)
 
@@ -103,7 +104,7 @@ _BASES = (MODULE, DATAMODULE, CALLBACK)
 
 def _dead_hook(cls: Class, method: Method, fix: str) -> Problem:
     why = "Lightning calls methods by name; a name that it does not know is no error, the method just never runs."
-    if method.name in LOUD:
+    if cls.kind == MODULE and method.name in LOUD:
         why = "Lightning 2 refuses to run a model that has it, in the stage that it belongs to."
     what = f"{method.owner}.{method.name} will never be called."
     return cls.problem("dead hook", what, method, method.tree, why, fix)

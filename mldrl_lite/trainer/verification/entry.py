@@ -97,6 +97,7 @@ def _train(model: Any, batches: list[Any], accelerator: str, steps: int | None =
     if own is None:
         raise InputError(f"verify cannot copy {type(model).__name__}: it holds something that cannot be copied.")
     own.train()
+    own.prepare_data = lambda: None  # it may download
     for parameter in own.parameters():
         parameter.grad = None
     package = importlib.import_module(_package(model))
