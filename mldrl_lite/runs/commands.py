@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from mldrl_lite.messages import InputError, require
 from mldrl_lite.runs.formats import FORMATS, as_table, check_format
@@ -161,17 +161,22 @@ def _collect(options: argparse.Namespace) -> int:
         return _show_repeats(options, table)
     status = _show(table, options.out, options.format)
     if options.why:
-        _explain(options.out)
+        _explain(options.out, _stream(options.format))
     return status
 
 
-def _explain(out: Path) -> None:
+def _stream(layout: str) -> TextIO:
+    """Return where words for people go: not between the lines of a table that a program reads."""
+    return sys.stdout if layout == "text" else sys.stderr
+
+
+def _explain(out: Path, stream: TextIO) -> None:
     """Print what has changed since each run that ended well."""
     from mldrl_lite.runs.record import outdated, records
 
     for path, record in records(out):
         for line in outdated(record, out) if record["status"] == "ok" else ():
-            print(f"{path.name} outdated: {line}")
+            print(f"{path.name} outdated: {line}", file=stream)
 
 
 def _show_repeats(options: argparse.Namespace, table: "Table") -> int:
@@ -181,7 +186,7 @@ def _show_repeats(options: argparse.Namespace, table: "Table") -> int:
     repeats = average(table, **names, baseline=_baseline(options.baseline), folds=options.folds)
     written = write_repeats(repeats, options.out)
     print(as_table(repeats.columns, repeats.rows, options.format))
-    print(f"{repeats.words}\n{written}", file=sys.stdout if options.format == "text" else sys.stderr)
+    print(f"{repeats.words}\n{written}", file=_stream(options.format))
     return 0
 
 
@@ -197,13 +202,11 @@ def _baseline(text: str) -> dict[str, str]:
 def _show(table: "Table", out: Path, layout: str) -> int:
     """Print a table, then what is the same in all runs, and what failed; return 1 if a run failed."""
     if not table.rows:
-        print(f"no run in {out} is done")
+        print(f"no run in {out} is done", file=_stream(layout))
         return 0
     print(_printed(table, layout))
-    # Beside a table that a program reads, words for people go to the other stream.
-    words = sys.stdout if layout == "text" else sys.stderr
     for line in _remarks(table, out):
-        print(line, file=words)
+        print(line, file=_stream(layout))
     return int("failed" in table.values("status"))
 
 
@@ -222,9 +225,10 @@ def _fixed(table: "Table") -> list[str]:
 
 def _remarks(table: "Table", out: Path) -> Iterator[str]:
     from mldrl_lite.runs.table import SUMMARY
+    from mldrl_lite.runs.values import code
 
     if fixed := _fixed(table):
-        yield "in all: " + ", ".join(f"{name} = {table.rows[0][name]!r}" for name in fixed)
+        yield "in all: " + ", ".join(f"{name} = {code(table.rows[0][name])}" for name in fixed)
     yield from (f"{row['run']} failed: {row['error']}" for row in table.rows if row["status"] == "failed")
     counts = ", ".join(f"{count} {status}" for status, count in Counter(table.values("status")).most_common())
     yield f"{counts} in {out}: {', '.join(name for name in SUMMARY if (out / name).is_file())}"

@@ -203,11 +203,12 @@ def _words(over: Sequence[str], fold: str | None, ratio: float, baseline: Mappin
     if not over:
         return "nothing varies to average over: each row is one run"
     seeds = [name for name in over if name not in (fold, *SPLITS)]
-    text = f"mean over {', '.join(over)}; low to high: {LEVEL:.0%} interval of the mean"
+    text = f"mean over {', '.join(over)}; low to high: {LEVEL:.0%} "
     if fold is None:
-        text += ", the t interval of independent runs on the same data"
+        text += "t interval of the mean, for independent runs on the same data"
     else:
-        text += f", corrected for {1 + round(1 / ratio)} folds that share training data (Nadeau and Bengio 2003)"
+        text += f"interval of the mean, corrected for {1 + round(1 / ratio)} folds that share training data "
+        text += "(Nadeau and Bengio 2003)"
         text += f", after the mean over {', '.join(seeds)} within each fold" if seeds else ""
     if baseline:
         text += f"; differences to {_named(baseline)}, pair by pair"

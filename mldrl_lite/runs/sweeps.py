@@ -66,7 +66,8 @@ def sweep(
 
     Args:
         notebook: an `.ipynb` file with a cell tagged `parameters`.
-        grid: values, or one value, for parameters that the notebook declares; several grids run one after the other.
+        grid: values, or one value, for parameters that the notebook declares (for one that takes a list, a list of
+            lists); several grids run one after the other.
         out: the folder of the runs; it may hold runs of the same notebook with other parameters.
         jobs: how many run at once, each in a kernel of its own with one thread, unless OMP_NUM_THREADS says otherwise.
         executor: takes the place of `jobs`. Runs are submitted to it as `execute(job)`, which can be pickled; its

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -318,6 +319,14 @@ def test_a_sweep_over_lists_tuples_and_texts_like_lists(tmp_path: Path, no_kerne
     assert len(set(rows["run"])) == 4
     sweep(notebook, {"x": [[1], (1,), "[1]", {"a": 1}], "layers": [(2, 3)]}, out, progress=False)
     assert len(no_kernel) == 4  # all are known again
+
+
+def test_plain_papermill_takes_a_cell_with_annotations(tmp_path: Path):
+    notebook = make(tmp_path / "page.ipynb", "cv: int | None = 0\nlr: float = 1")
+    node = nbformat.read(notebook, as_version=4)
+    node.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    copy = papermill.execute_notebook(node, str(tmp_path / "copy.ipynb"), {"cv": None}, prepare_only=True)
+    assert [cell.source for cell in copy.cells] == ["cv: int | None = 0\nlr: float = 1", "# Parameters\ncv = None\n"]
 
 
 def test_a_parameter_without_a_default_must_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
