@@ -1,6 +1,7 @@
 """Pictures from event files, recorders and results, all in one style."""
 
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 
 import pandas as pd
@@ -81,7 +82,7 @@ def learning_curves(runs: Mapping[str, str | Path], tag: str = "ptl/val_loss", a
         InputError: a folder without event files, or a run that did not log `tag`.
     """
     axes = axes or plt.figure().add_subplot()
-    for (name, log_dir), colour in zip(runs.items(), _cycle(len(runs)), strict=True):
+    for (name, log_dir), colour in zip(runs.items(), cycle(COLOURS.values()), strict=False):
         curve = _curve(read_scalars(log_dir), tag, log_dir)
         axes.plot(curve["step"], curve["value"], color=colour, marker="o" if len(curve) < 3 else None)
         label_line(axes, name, curve["step"].iloc[-1], curve["value"].iloc[-1], colour)
@@ -96,8 +97,3 @@ def _curve(scalars: pd.DataFrame, tag: str, log_dir: str | Path) -> pd.DataFrame
         has = listing(tags) if tags else "nothing"
         raise InputError(f"{str(log_dir)!r} has no {tag!r}{did_you_mean(tag, tags)}: it logged {has}.")
     return curve
-
-
-def _cycle(count: int) -> list[str]:
-    colours = list(COLOURS.values())
-    return [colours[i % len(colours)] for i in range(count)]
