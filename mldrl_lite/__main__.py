@@ -1,8 +1,11 @@
 """The command `mldrl-lite`. What each subcommand takes stands beside what it runs, in the rooms' `commands.py`."""
 
 import argparse
+import errno
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,50 +15,72 @@ from mldrl_lite.runs import commands as runs
 from mldrl_lite.trainer import commands as trainer
 
 INTERRUPTED = 128 + signal.SIGINT
+UNHEARD = 128 + 13
+"""As of a program that SIGPIPE has ended: nobody reads what it prints."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        Its exit status: 0 done, 1 a notebook failed, 2 the input cannot be used, 130 interrupted, 143 terminated.
+        Its exit status: 0 done, 1 a notebook failed, 2 the input cannot be used, 130 interrupted, 143 terminated,
+        129 its terminal closed, 141 nobody reads what it prints.
     """
     parser = argparse.ArgumentParser(prog="mldrl-lite", description="Run the notebooks of the course.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for room in (runs, kernels, trainer):
         room.add_commands(commands)
     options = parser.parse_args(_shielded(sys.argv[1:] if arguments is None else arguments))
-    with _sigterm_interrupts() as caught:
-        try:
-            with extras_named():
-                status = options.command(options)
-        except InputError as error:
-            print(f"mldrl-lite: {error}", file=sys.stderr)
-            return 2
-        except KeyboardInterrupt:
-            print("mldrl-lite: interrupted", file=sys.stderr)
-            status = INTERRUPTED
+    with _signals_interrupt() as caught:
+        status = _status_of(options)
     return 128 + caught[0] if caught and status == INTERRUPTED else status
 
 
+def _status_of(options: argparse.Namespace) -> int:
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # half a pair of surrogates is no text
+    try:
+        with extras_named():
+            status = options.command(options)
+        sys.stdout.flush()
+        return status
+    except InputError as error:
+        return _refused(str(error))
+    except KeyboardInterrupt:
+        print("mldrl-lite: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        if error.errno in (errno.EPIPE, errno.EIO):  # whoever read us is gone, or the terminal is
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return UNHEARD
+        return _refused(f"{error.filename or 'A file'} cannot be read or written ({error.strerror or error}).")
+
+
+def _refused(why: str) -> int:
+    print(f"mldrl-lite: {why}", file=sys.stderr)
+    return 2
+
+
 @contextmanager
-def _sigterm_interrupts() -> Iterator[list[int]]:
-    """Let SIGTERM end what is under way as Ctrl-C does; the list tells whether it came."""
+def _signals_interrupt() -> Iterator[list[int]]:
+    """Let SIGTERM, and a terminal that is closed, end what is under way as Ctrl-C does; the list tells which came."""
     caught = []
 
     def stop(number: int, _: object) -> None:
         caught.append(number)
         raise KeyboardInterrupt
 
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread, where no signal arrives anyway
-        yield caught
-        return
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [number for name in names if signal.getsignal(number := getattr(signal, name)) is not signal.SIG_IGN]
+    if threading.current_thread() is not threading.main_thread():  # where no signal arrives anyway
+        numbers = []
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield caught
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _shielded(arguments: Iterable[str]) -> list[str]:

@@ -31,12 +31,16 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     run = _command(commands, "run", _run, "run one notebook once with parameters and keep what it leaves")
     sweep = _command(commands, "sweep", _sweep, "run one notebook with every combination of parameters")
     sweep.add_argument("-j", "--jobs", type=int, default=1, help="how many run at once (1)")
+    sweep.add_argument("--fail-fast", action="store_true", help="start no more runs after one has failed")
     for command, value in ((run, "VALUE"), (sweep, "VALUES")):
         command.add_argument("notebook", type=Path)
         _add_parameters(command, value, _VALUES if command is sweep else "may be repeated")
         command.add_argument("-o", "--out", type=Path, help="folder for everything that is written (runs/sweep_NAME)")
         command.add_argument("--kernel", help="name of the Jupyter kernel")
         command.add_argument("--cwd", type=Path, help="folder that the notebook runs in (its own)")
+        command.add_argument("--timeout", type=float, metavar="SECONDS", help="end a run that takes longer")
+        command.add_argument("--memory", type=float, metavar="MB", help="end a run that takes more main memory")
+        command.add_argument("--retries", type=int, default=0, help="try again so often when the kernel died (0)")
         command.add_argument("--again", action="store_true", help="run also what the folder holds already")
         _add_format(command)
     add_search(_command(commands, "search", _search, "find good parameters by the mean of repeated runs (Optuna)"))
@@ -112,7 +116,7 @@ def _course(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    options.jobs = 1
+    options.jobs, options.fail_fast = 1, False
     return _grid(options, _read(options, lambda entry, text: [entry.read(text)]))
 
 
@@ -143,6 +147,7 @@ def _grid(options: argparse.Namespace, grid: Mapping[str, Any]) -> int:
     check_format(options.format)
     out = options.out or Path("runs", f"sweep_{options.notebook.stem}")
     chosen = {"jobs": options.jobs, "kernel": options.kernel, "cwd": options.cwd, "again": options.again}
+    chosen |= {name: getattr(options, name) for name in ("fail_fast", "retries", "timeout", "memory")}
     try:
         rows = sweep(options.notebook, grid, out, **chosen)
     except KeyboardInterrupt:
@@ -235,12 +240,19 @@ def _remarks(table: "Table", out: Path) -> Iterator[str]:
 
 
 def _store(options: argparse.Namespace) -> int:
+    from nbclient.exceptions import CellExecutionError
+
     from mldrl_lite.runs.storing import store
 
+    failures = 0
     for notebook in options.notebooks:
         print(notebook, flush=True)
-        store(notebook, options.kernel)
-    return 0
+        try:
+            store(notebook, options.kernel)
+        except CellExecutionError as failure:
+            failures += 1
+            print(f"{notebook} is not stored: {failure.ename}: {' '.join(failure.evalue.split())}", file=sys.stderr)
+    return int(failures > 0)
 
 
 def _picture(options: argparse.Namespace) -> int:

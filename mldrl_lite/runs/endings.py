@@ -2,6 +2,8 @@
 
 import signal
 
+DIED = "the kernel died"
+"""How the error of a run begins whose kernel's process ended."""
 _MEANINGS = {
     "SIGKILL": "usually the system was out of memory",
     "SIGSEGV": "compiled code has crashed",

@@ -13,6 +13,9 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.log import logger
 
+from mldrl_lite.runs import strays
+from mldrl_lite.runs.limits import Limits, held_to
+
 _SAVE_EVERY = 5.0  # seconds
 
 
@@ -25,6 +28,14 @@ class Watch:
     """Folders in which every file counts."""
     ignored: Sequence[str]
     """Folders in which none does."""
+
+    def pid(self) -> int | None:
+        """Return the kernel's process, once the journal tells it."""
+        try:
+            lines = self.journal.read_text(encoding="utf-8").splitlines()
+            return next(about["pid"] for kind, about, *_ in map(json.loads, lines) if kind == "kernel")
+        except (OSError, ValueError, StopIteration):
+            return None
 
     def code(self) -> str:
         """Return a line that starts the watch in a kernel and leaves no name there."""
@@ -55,11 +66,17 @@ class KernelEndedError(Exception):
         self.cell, self.code = cell, code
 
 
+class LimitError(Exception):
+    """The run took more than it may, and was ended."""
+
+
 class Client(PapermillNotebookClient):
-    """papermill's client, which also watches, and knows how the kernel ended."""
+    """papermill's client, which also watches, and knows how the kernel ended and what it has started."""
 
     watch: Watch | None = None
     exit_code: int | None = None
+    mark = ""
+    started: Sequence[Any] = ()
 
     def papermill_execute_cells(self) -> None:
         """Start to watch, then run the cells.
@@ -68,13 +85,29 @@ class Client(PapermillNotebookClient):
             KernelEndedError: its process ended.
             LeftError: a cell called `exit()` before the last.
         """
-        self.on_cell_executed = self._look_for_exit
+        self.on_cell_executed, self.mark = self._look_for_exit, self.km.mark
         try:
-            if self.watch and self.km.kernel_spec.language == "python":
-                self.wait_for_reply(self.kc.execute(self.watch.code(), silent=True, store_history=False))
+            self._start_watch()
             super().papermill_execute_cells()
         except DeadKernelError:
             raise KernelEndedError(self.code_cells_executed, self.exit_code) from None
+        finally:
+            self.started = strays.descendants(self.pid) if self.pid else ()
+
+    def _start_watch(self) -> None:
+        if self.watch and self.km.kernel_spec.language == "python":
+            self.wait_for_reply(self.kc.execute(self.watch.code(), silent=True, store_history=False))
+            self.km.inner_pid = self.watch.pid()
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs the cells, as far as it is known."""
+        return self.km.pid if self.km else None
+
+    def end(self) -> None:
+        """End the kernel."""
+        if self.km:
+            self.km.end()
 
     def _look_for_exit(self, cell: NotebookNode, cell_index: int, execute_reply: dict[str, Any]) -> None:
         sources = {part.get("source") for part in execute_reply["content"].get("payload") or ()}
@@ -103,14 +136,26 @@ class Engine(NBClientEngine):
         log_output: bool = False,
         start_timeout: int = 60,
         watch: Watch | None = None,
+        limits: Limits | None = None,
         **options: Any,
     ) -> None:
-        """Run the cells; see `Client.papermill_execute_cells` for what is raised."""
+        """Run the cells, then end what they have started and left running.
+
+        Raises:
+            KernelEndedError, LeftError: see `Client.papermill_execute_cells`.
+            LimitError: the run took too much.
+        """
         nb_man.save = _now_and_then(nb_man)
         chosen = {name: value for name, value in options.items() if name not in _OF_PAPERMILL}
         client = Client(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, log=logger, **chosen)
         client.watch = watch
-        client.execute()
+        try:
+            with held_to(limits or Limits(), lambda: client.pid, client.end) as broken:
+                client.execute()
+        except KernelEndedError as ended:
+            raise LimitError(f"{broken[0]}, in cell In [{ended.cell}]") if broken else ended from None
+        finally:
+            strays.end([*client.started, *(strays.marked(client.mark) if client.mark else ())])
 
 
 _OF_PAPERMILL = ("input_path", "execution_timeout", "stdout_file", "stderr_file")

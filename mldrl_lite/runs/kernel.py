@@ -17,6 +17,7 @@ from traitlets import Integer
 from traitlets.config import Config
 
 from mldrl_lite.kernels.standin import COLD
+from mldrl_lite.runs import strays
 from mldrl_lite.runs.progress import STANDARD_ERROR
 from mldrl_lite.sources import DATA_VARIABLE
 
@@ -32,9 +33,16 @@ class Kernel(AsyncKernelManager):
         config=True
     )
 
+    mark = ""
+    """By which the processes that it starts are known."""
+    inner_pid: int | None = None
+    """The process that runs the cells; of a warm kernel, it is another than the one that Jupyter has started."""
+
     async def _async_start_kernel(self, **options: Any) -> None:
         streams = {"stdout": self.log_to, "stderr": self.log_to} if self.log_to else {}
-        await super()._async_start_kernel(**{"env": environment(), **streams, **options})
+        chosen = {"env": environment(), **streams, **options}
+        self.mark = chosen["env"].get(strays.MARK, "")
+        await super()._async_start_kernel(**chosen)
         self._alive.add(self)
 
     start_kernel = _async_start_kernel
@@ -44,6 +52,23 @@ class Kernel(AsyncKernelManager):
         await super()._async_cleanup_resources(restart)
 
     cleanup_resources = _async_cleanup_resources
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs the cells, as far as it is known."""
+        process = getattr(self.provisioner, "process", None)
+        return self.inner_pid or (process.pid if process else None)
+
+    def end(self) -> None:
+        """Kill it and all that it has started; whoever waits for it gets an error within a second."""
+        pid, process = self.pid, getattr(self.provisioner, "process", None)
+        started = strays.descendants(pid) if pid else []
+        with suppress(OSError):
+            if process and hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)  # its session: the kernel and what it has started
+            elif process:
+                process.kill()
+        strays.end(started)
 
 
 def environment() -> dict[str, str]:
@@ -56,6 +81,7 @@ def environment() -> dict[str, str]:
     env = dict.fromkeys(THREAD_VARIABLES, threads) | os.environ
     if env.get(DATA_VARIABLE):  # a kernel may run in another folder
         env[DATA_VARIABLE] = os.path.abspath(os.path.expanduser(env[DATA_VARIABLE]))
+    env[strays.MARK] = strays.new_mark()
     return env
 
 
@@ -86,12 +112,7 @@ def _say_once(line: str) -> None:
 def end_kernels() -> None:
     """Kill every kernel that this process drives; whoever waits for one gets an error within a second."""
     for kernel in list(Kernel._alive):
-        process = getattr(kernel.provisioner, "process", None)
-        with suppress(OSError):
-            if process and hasattr(os, "killpg"):
-                os.killpg(process.pid, signal.SIGKILL)  # its session: the kernel and what it has started
-            elif process:
-                process.kill()
+        kernel.end()
 
 
 @contextmanager

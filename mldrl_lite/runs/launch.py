@@ -19,9 +19,10 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 
 from mldrl_lite.messages import InputError
-from mldrl_lite.runs.endings import ending
-from mldrl_lite.runs.engine import Engine, KernelEndedError, LeftError, Watch
+from mldrl_lite.runs.endings import DIED, ending
+from mldrl_lite.runs.engine import Engine, KernelEndedError, LeftError, LimitError, Watch
 from mldrl_lite.runs.kernel import driving, lines
+from mldrl_lite.runs.limits import Limits
 from mldrl_lite.runs.notebooks import (
     kernel_for,
     open_notebook,
@@ -39,10 +40,6 @@ from mldrl_lite.runs.progress import bar_options
 logging.getLogger("papermill").addHandler(logging.NullHandler())
 
 
-DIED = "the kernel died"
-"""How the error of a run begins whose kernel's process ended."""
-
-
 def execute_notebook(
     node: NotebookNode,
     copy: Path,
@@ -52,6 +49,7 @@ def execute_notebook(
     cwd: str | None = None,
     bar: str = "",
     watch: Watch | None = None,
+    limits: Limits | None = None,
 ) -> str:
     """Execute a notebook with parameters into the file `copy`; safe in several threads at once.
 
@@ -63,6 +61,7 @@ def execute_notebook(
         cwd: the working directory of the kernel; ours by default.
         bar: the name of a progress bar over the cells; none by default.
         watch: what is to be noted of the files that it reads.
+        limits: what it may take.
 
     Returns:
         The cell and the error in one line; an empty text when all cells ran.
@@ -79,11 +78,12 @@ def execute_notebook(
                     progress_bar={"desc": bar, "leave": False, **bar_options()} if bar else False,
                     resources={"metadata": {"path": cwd or os.getcwd()}},
                     watch=watch,
+                    limits=limits,
                     **options,
                 )
         except PapermillExecutionError as failure:
             return _failed_cell(failure, copy)
-        except (NoSuchKernel, LeftError) as failure:
+        except (NoSuchKernel, LeftError, LimitError) as failure:
             return _one_line(str(failure))
         except KernelEndedError as failure:
             return _one_line(f"{DIED} in cell In [{failure.cell}]: {ending(failure.code)} {_last(words)}")

@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psutil
-
 from mldrl_lite.messages import InputError, require
-from mldrl_lite.runs.strays import descendants
 
 _LOOK_EVERY = 0.25  # seconds
 _FILES_OF_A_KERNEL, _FILES_BESIDE = 16, 40
@@ -78,6 +75,10 @@ def _watch(
 
 def memory_of(pid: int | None) -> float:
     """Return the main memory of a process and what it has started, in MB; 0 when it is gone."""
+    import psutil  # here: who only reads records should not need it
+
+    from mldrl_lite.runs.strays import descendants
+
     if pid is None:
         return 0.0
     total = 0
@@ -99,6 +100,8 @@ def allow_files(jobs: int) -> None:
         import resource
     except ImportError:  # Windows has no such limit
         return
+    import psutil
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = psutil.Process().num_fds() + _FILES_BESIDE + jobs * _FILES_OF_A_KERNEL
     if soft == resource.RLIM_INFINITY or soft >= needed:

@@ -54,10 +54,11 @@ def sweep_lock(folder: Path) -> Iterator[Lock]:
     try:
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if os.name == "posix":
+                held.append(os.open(folder, os.O_RDONLY))
+                _take(held[-1], folder)
             held.append(os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666))
-            held += [os.open(folder, os.O_RDONLY)] if os.name == "posix" else []
-            for descriptor in held:
-                _take(descriptor, folder)
+            _take(held[-1], folder)
             lock = Lock(folder / LOCK)
         except OSError as failure:
             reason = failure.strerror or failure

@@ -3,7 +3,7 @@
 import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,16 +92,24 @@ def _refuse_strangers(jobs: Sequence[Job]) -> None:
     others = {record["stem"] for _, record in records(folder)} - {jobs[0].stem}
     if others:
         raise InputError(f"{str(folder)!r} holds runs of {min(others)}: {remedy}.")
-    names = {}
+    there = {name.casefold() for name in os.listdir(folder)} if folder.is_dir() else set()
+    names: dict[str, Mapping[str, Any]] = {}
     for job in jobs:
-        if job.place.exists() and not (job.place / RECORD).is_file():
+        if job.name.casefold() in there and job.place.exists() and not (job.place / RECORD).is_file():
             raise InputError(f"{str(job.place)!r} is there and is no run: remove it, or {remedy}.")
-        held = [(read_record(place) or {}).get("given") for place in (job.place, job.failed_place)]
-        twins = [names.setdefault(job.name.casefold(), job.given), *held]
-        if not all(given is None or same(given, job.given) for given in twins):
+        twin = names.setdefault(job.name.casefold(), job.given)
+        if not all(
+            same(given, job.given) for given in (*_held(job, there), *([twin] if twin is not job.given else []))
+        ):
             raise InputError(
                 f"Two runs would be named {job.name}, up to upper and lower case: sweep them into two folders (--out)."
             )
+
+
+def _held(job: Job, there: Collection[str]) -> list[Mapping[str, Any]]:
+    """Return the parameters of the runs that are under this job's names."""
+    places = [place for place in (job.place, job.failed_place) if place.name.casefold() in there] if there else []
+    return [record["given"] for place in places if (record := read_record(place))]
 
 
 def installed_kernel(notebook: str | Path, kernel: str | None) -> str:

@@ -20,6 +20,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from mldrl_lite.runs import origin
+from mldrl_lite.runs.endings import DIED
+from mldrl_lite.runs.limits import Limits
 from mldrl_lite.runs.notebooks import glance_at_text, own_folder, read_fingerprint, read_result, save_pictures
 from mldrl_lite.runs.parameters import literal
 from mldrl_lite.runs.places import anchored, hint, place_of
@@ -68,6 +70,8 @@ class Job:
     """The folder that relative paths in `given` are relative to."""
     token: str = ""
     """The sweep that this job belongs to."""
+    limits: Limits = field(default_factory=Limits)
+    """What the run may take."""
 
     @property
     def stem(self) -> str:
@@ -138,6 +142,11 @@ def execute(job: Job) -> str:
     start = time.perf_counter()
     try:
         error = _run_cells(job, folder)
+        for _ in range(job.limits.retries):
+            if error.startswith(DIED) and _is_current(job):
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                error = _run_cells(job, folder)
     except Exception as failure:
         gone = "a cell has deleted the folder of the run" if not folder.is_dir() else ""
         error = gone or f"the worker failed: {_words(failure)}"
@@ -162,6 +171,7 @@ def _run_cells(job: Job, folder: Path) -> str:
         kernel=job.kernel,
         cwd=job.cwd,
         watch=launch.Watch(folder / origin.JOURNAL, roots, [job.out]),
+        limits=job.limits,
     )
     return error + hint(error, os.path.dirname(job.source), job.caller, job.cwd)
 

@@ -16,6 +16,8 @@ def new_mark() -> str:
     return f"{_OURS}{uuid.uuid4().hex}"
 
 
+_FORKS = "mldrl_lite.kernels.forking"
+"""In the command of the process that forks warm kernels, which it shares with these: it serves others too."""
 _OURS = f"{os.getpid()}-{uuid.uuid4().hex}-"
 
 
@@ -32,7 +34,8 @@ def marked(mark: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.environ().get(MARK, "").startswith(mark) and process.pid != os.getpid():
+            ours = process.environ().get(MARK, "").startswith(mark) and process.pid != os.getpid()
+            if ours and _FORKS not in " ".join(process.cmdline()):
                 found.append(process)
     return found
 

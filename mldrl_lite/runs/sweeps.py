@@ -12,18 +12,23 @@ While it is under way, a run lives in a folder whose name begins with a dot; one
 """
 
 import sys
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from tqdm.auto import tqdm
 
 from mldrl_lite.messages import InputError, Scalar, require
 from mldrl_lite.runs import launch  # noqa: F401 - its packages are missed now, and not in every run
+from mldrl_lite.runs.interrupts import Interrupts, heard_between_steps
 from mldrl_lite.runs.kernel import end_kernels, threads
+from mldrl_lite.runs.limits import Limits, allow_files
 from mldrl_lite.runs.lock import Lock, sweep_lock
 from mldrl_lite.runs.origin import look_anew
 from mldrl_lite.runs.plan import installed_kernel, plan_jobs
@@ -39,6 +44,7 @@ from mldrl_lite.runs.record import (
     new_folder,
     read_record,
 )
+from mldrl_lite.runs.strays import end_all
 from mldrl_lite.runs.table import collect, table_of_runs, write_table
 
 if TYPE_CHECKING:
@@ -56,6 +62,10 @@ def sweep(
     cwd: str | Path | None = None,
     progress: bool = True,
     again: bool = False,
+    fail_fast: bool = False,
+    retries: int = 0,
+    timeout: float | None = None,
+    memory: float | None = None,
 ) -> "pd.DataFrame":
     """Run a notebook once for every combination of parameters; run only what `out` does not hold yet.
 
@@ -77,6 +87,10 @@ def sweep(
             folder of the caller.
         progress: show a bar with the time left and the failures so far.
         again: run everything, also what `out` holds.
+        fail_fast: start no more runs after one has failed.
+        retries: how often a run is tried again when its kernel died; a cell that failed would fail again.
+        timeout: seconds that a run may take.
+        memory: MB of main memory that a run may take; looked at a few times a second.
 
     Returns:
         One row per run of this grid: parameters, the values of `show_result`, seconds, status (`ok` or `failed`),
@@ -90,44 +104,88 @@ def sweep(
             has under way in other processes goes on there, and is not kept.
     """
     require("jobs", jobs, int, at_least=1)
+    limits = Limits(timeout, memory, retries)
+    limits.check()
     look_anew()
     plan = plan_jobs(notebook, grid, out, kernel if executor else installed_kernel(notebook, kernel), cwd)
+    if executor is None:
+        allow_files(min(jobs, len(plan)))
     folder = Path(plan[0].out)
     with sweep_lock(folder) as lock:
-        plan = [replace(job, token=lock.token) for job in plan]
+        plan = [replace(job, token=lock.token, limits=limits) for job in plan]
         clear_leftovers(folder)
         todo = [job for job in plan if again or not is_done(job)]
         pool = threads(min(jobs, len(todo) or 1)) if executor is None else nullcontext(executor)
         try:
-            _run(todo, pool, lock, _bar(plan, todo, progress))
+            at_once = 2 * jobs if executor is None else _IN_AN_EXECUTOR
+            _run(todo, pool, at_once, lock, _bar(plan, todo, progress), fail_fast)
         except KeyboardInterrupt:
             write_table(table_of_runs(folder), folder)
             raise
         finally:
+            end_all()
             clear_leftovers(folder)
     return _rows_of(collect(folder), plan, {job.name for job in todo})
 
 
-def _run(jobs: Sequence[Job], pool: AbstractContextManager[Executor], lock: Lock, bar: tqdm) -> None:
-    futures: dict[Future, Job] = {}
-    with bar, pool as executor:
+_IN_AN_EXECUTOR = 1_000
+"""So many runs are submitted to somebody else's executor at a time; how many it runs at once, it does not tell."""
+
+
+class _Flight:
+    """The runs that are under way: few at a time, so that an end in their midst has little to undo."""
+
+    executor: Executor
+
+    def __init__(self, jobs: Sequence[Job], at_once: int) -> None:
+        self.waiting, self.at_once = deque(jobs), at_once
+        self.futures: dict[Future, Job] = {}
+        self.events: SimpleQueue[Future | None] = SimpleQueue()
+
+    def fill(self) -> None:
+        """Submit runs until enough are under way."""
+        while self.waiting and len(self.futures) < self.at_once:
+            job = self.waiting.popleft()
+            future = self.executor.submit(execute, job)
+            self.futures[future] = job
+            future.add_done_callback(self.events.put)
+
+    def next(self) -> tuple[Future, Job] | None:
+        """Return a run that has ended, or None after a second, or when woken."""
         try:
-            futures |= ((executor.submit(execute, job), job) for job in jobs)
-            _wait(futures, bar)
+            future = self.events.get(timeout=1)
+        except Empty:
+            return None
+        return future and (future, self.futures.pop(future))
+
+
+def _run(
+    jobs: Sequence[Job], pool: AbstractContextManager[Executor], at_once: int, lock: Lock, bar: tqdm, fail_fast: bool
+) -> None:
+    flight = _Flight(jobs, at_once)
+    with heard_between_steps(partial(flight.events.put, None)) as interrupts, bar, pool as flight.executor:
+        try:
+            _go_through(flight, interrupts, lock, bar, fail_fast)
         except BaseException:
             lock.drop()  # before the kernels are ended: what a dying one leaves is no failed run
-            for future in futures:
+            for future in flight.futures:
                 future.cancel()
             end_kernels()
             raise
 
 
-def _wait(futures: Mapping[Future, Job], bar: tqdm) -> None:
-    waiting, failures = set(futures), 0
-    while waiting:
-        done, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
-        for future in done:
-            failures += _settle(future, futures[future], bar)
+def _go_through(flight: _Flight, interrupts: Interrupts, lock: Lock, bar: tqdm, fail_fast: bool) -> None:
+    failures = 0
+    while True:
+        if not (fail_fast and failures):
+            flight.fill()
+        if not flight.futures:
+            return
+        ended = flight.next()
+        interrupts.check()
+        lock.renew()
+        if ended:
+            failures += _settle(*ended, bar)
             bar.set_postfix_str(f"{failures} failed" if failures else "", refresh=False)
             bar.update()
         if sys.stderr and sys.stderr.isatty():
@@ -162,7 +220,8 @@ def _record_loss(job: Job, error: BaseException) -> None:
         keep(job, new_folder(job), f"the worker failed: {type(error).__name__}: {error}", 0.0)
     except OSError as failure:
         raise InputError(
-            f"Cannot write in {job.out!r} ({failure.strerror}): free some space and start again."
+            f"Cannot write in {job.out!r} ({failure.strerror or failure}): see that the folder is there and its disk "
+            "has space, and start again; what is done is kept."
         ) from error
 
 

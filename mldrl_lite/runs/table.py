@@ -3,6 +3,7 @@
 It is made without pandas, whose import takes longer than all the rest, for those who only look at it.
 """
 
+import sys
 import uuid
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -79,13 +80,21 @@ def summarise(out: str | Path) -> Table:
     table = table_of_runs(folder)
     if not table.rows:
         raise InputError(f"No run in {str(out)!r}: give the folder that a sweep has written.")
+    try:
+        _write(table, folder)
+    except OSError as failure:
+        reason = failure.strerror or failure
+        warnings.warn(f"{TABLE} and {FIGURE} cannot be written in {str(folder)!r} ({reason}).", stacklevel=2)
+    return table
+
+
+def _write(table: Table, folder: Path) -> None:
     changed = write_table(table, folder)
     shown = _to_draw(table)
     if not shown.metrics:
         (folder / FIGURE).unlink(missing_ok=True)
     elif changed or not (folder / FIGURE).is_file():
         _draw(shown, folder)
-    return table
 
 
 def table_of_runs(folder: str | Path) -> Table:
@@ -120,7 +129,7 @@ def _row(record: Mapping[str, Any], names: Sequence[str], folder: str | Path) ->
 
 def write_table(table: Table, folder: Path) -> bool:
     """Write the table of a folder's runs into it, whole or not at all; say whether it has changed."""
-    text, place = as_csv(table.columns, table.rows).encode(), folder / TABLE
+    text, place = as_csv(table.columns, table.rows).encode(errors="backslashreplace"), folder / TABLE
     if place.is_file() and place.read_bytes() == text:
         return False
     with replacing(place) as part:
@@ -155,7 +164,11 @@ def _to_draw(table: Table) -> Table:
 def are_numbers(values: Iterable[Any]) -> bool:
     """Say whether these are numbers, at least one, and None."""
     there = [value for value in values if value is not None]
-    return bool(there) and all(isinstance(value, int | float) for value in there)
+    return bool(there) and all(isinstance(value, int | float) and _fits_a_float(value) for value in there)
+
+
+def _fits_a_float(value: float) -> bool:
+    return not isinstance(value, int) or abs(value) <= sys.float_info.max
 
 
 def _draw(shown: Table, folder: Path) -> None:

@@ -20,15 +20,14 @@ from pathlib import Path
 
 import nbformat
 import psutil
-from nbformat.v4 import new_code_cell, new_notebook
 from tqdm import tqdm
 
 from mldrl_lite.kernels import kernelspec, standin
 from mldrl_lite.runs.course import run_course
 from mldrl_lite.runs.launch import execute_notebook
 from mldrl_lite.runs.notebooks import open_notebook
-from mldrl_lite.runs.sweeps import sweep
 from mldrl_lite.studies.bench_fits import fit_growth, fits
+from mldrl_lite.studies.bench_runs import sweep_empty, thousand_runs
 from mldrl_lite.studies.light import cpu_seconds, light_commands
 from mldrl_lite.studies.measuring import (
     MIB,
@@ -143,7 +142,7 @@ def _processes(folder: Path) -> list[psutil.Process]:
 def two_at_once(folder: Path, repeats: int) -> Report:
     """Sweep 20 short runs, one and two at a time."""
     cases = {
-        f"sweep of 20 short runs, -j {jobs}": partial(_sweep, folder / f"j{jobs}", 20, jobs, SHORT_RUN)
+        f"sweep of 20 short runs, -j {jobs}": partial(sweep_empty, folder / f"j{jobs}", 20, jobs, SHORT_RUN)
         for jobs in (1, 2)
     }
     seconds = in_turn(cases, repeats, "sweeps")
@@ -156,7 +155,9 @@ def sweep_growth(folder: Path) -> Report:
     report = Report()
     for count in tqdm((5, 20, 80), desc="runs", leave=False):
         name = f"sweep of {count} empty runs, -j 2"
-        runs = [in_a_process(_sweep, folder / f"n{count}", count, 2, "pass") for _ in range(3 if count < 80 else 1)]
+        runs = [
+            in_a_process(sweep_empty, folder / f"n{count}", count, 2, "pass") for _ in range(3 if count < 80 else 1)
+        ]
         report.seconds[name] = [seconds for seconds, _ in runs]
         report.peak_mib[name] = max(peak for _, peak in runs)
     five, twenty, eighty = report.seconds.values()
@@ -165,18 +166,6 @@ def sweep_growth(folder: Path) -> Report:
         growth("time of a sweep, 80 runs / 20", eighty, twenty, "<= 5.2"),
     ]
     return report
-
-
-def _sweep(folder: Path, count: int, jobs: int, code: str) -> float:
-    folder.mkdir(parents=True, exist_ok=True)
-    cells = [new_code_cell("n = 0", metadata={"tags": ["parameters"]}), new_code_cell(code)]
-    nbformat.write(new_notebook(cells=cells), folder / "short.ipynb")
-    start = time.perf_counter()
-    rows = sweep(folder / "short.ipynb", {"n": range(count)}, folder / "runs", jobs=jobs, progress=False, again=True)
-    seconds = time.perf_counter() - start
-    if list(rows["status"]) != ["ok"] * count:
-        raise RuntimeError(f"Of {count} runs, {(rows['status'] != 'ok').sum()} failed.")
-    return seconds
 
 
 def course(folder: Path, notebooks: Sequence[Path]) -> Report:
@@ -210,7 +199,17 @@ def commands(folder: Path, repeats: int, notebook: Path) -> Report:
 # All parts
 
 
-PARTS = ("fits", "fit-growth", "starts", "fifty-kernels", "two-at-once", "sweep-growth", "commands", "course")
+PARTS = (
+    "fits",
+    "fit-growth",
+    "starts",
+    "fifty-kernels",
+    "two-at-once",
+    "sweep-growth",
+    "thousand-runs",
+    "commands",
+    "course",
+)
 
 
 def measure(parts: Sequence[str], notebooks: Sequence[Path], folder: Path, repeats: int) -> Report:
@@ -223,6 +222,7 @@ def measure(parts: Sequence[str], notebooks: Sequence[Path], folder: Path, repea
         "two-at-once": lambda: two_at_once(folder / "sweeps", repeats),
         "sweep-growth": lambda: sweep_growth(folder / "sweeps"),
         "commands": lambda: commands(folder / "commands", repeats, notebooks[0]),
+        "thousand-runs": lambda: thousand_runs(folder / "thousand"),
         "course": lambda: course(folder / "course", notebooks),
     }
     whole = Report()

@@ -431,7 +431,7 @@ def test_interrupted_it_starts_no_more_in_an_executor(notebook: Path, pretence: 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweeps, "_wait", interrupt)
+    monkeypatch.setattr(sweeps._Flight, "next", interrupt)
     with ThreadPoolExecutor(1) as executor:
         executor.submit(free.wait, 60)
         with pytest.raises(KeyboardInterrupt):

@@ -8,7 +8,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 from mldrl_lite.__main__ import main
-from mldrl_lite.studies import bench, measuring
+from mldrl_lite.runs import launch
+from mldrl_lite.studies import bench, bench_runs, measuring
 from mldrl_lite.studies.light import cpu_seconds, light_commands
 
 
@@ -88,7 +89,7 @@ def test_a_part_is_measured_written_and_drawn(tmp_path: Path, monkeypatch: pytes
 
 def test_a_sweep_that_fails_is_no_measurement(tmp_path: Path):
     with pytest.raises(RuntimeError, match="Of 1 runs, 1 failed"):
-        bench._sweep(tmp_path, 1, 1, "1 / 0")
+        bench_runs.sweep_empty(tmp_path, 1, 1, "1 / 0")
 
 
 def test_light_commands_do_what_they_are_timed_for(tmp_path: Path):
@@ -100,3 +101,14 @@ def test_light_commands_do_what_they_are_timed_for(tmp_path: Path):
 
 def test_the_processor_time_is_that_of_the_command():
     assert 0 < cpu_seconds(["--help"]) < 60
+
+
+def test_many_runs_are_measured_one_by_one_and_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def run(node: nbformat.NotebookNode, copy: Path, *_: object, **__: object) -> str:
+        nbformat.write(node, copy)
+        return ""
+
+    monkeypatch.setattr(launch, "execute_notebook", run)
+    many = bench_runs.measure_runs(tmp_path, 20, first=2)
+    assert many.seconds > many.collecting > 0
+    assert min(many.early, many.late) > 0

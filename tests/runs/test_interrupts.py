@@ -1,0 +1,180 @@
+"""An end that is asked for, or forced: sweeps end soon, with their table, and leave no process behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from mldrl_lite.kernels.kernelspec import default_kernel
+from mldrl_lite.runs import limits, sweep
+from mldrl_lite.runs.interrupts import heard_between_steps
+
+# The parent of a sweep whose runs are pretended: they say that they have begun, and take their time.
+PRETENDED = """
+import sys, time
+from pathlib import Path
+from mldrl_lite.__main__ import main
+from mldrl_lite.runs import launch
+
+def run(node, copy, parameters, **_):
+    Path("begun").touch()
+    time.sleep(0.05)
+    return ""
+
+launch.execute_notebook = run
+sys.exit(main(sys.argv[1:]))
+"""
+ORPHAN = """
+import subprocess, sys, os
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    import time
+    time.sleep(600)
+open("begun", "w").close()
+"""
+
+
+def make(folder: Path, *cells: str, parameters: str = "n = 1") -> Path:
+    first = new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    nbformat.write(new_notebook(cells=[first, *map(new_code_cell, cells)]), folder / "page.ipynb")
+    return folder / "page.ipynb"
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+@contextmanager
+def started(folder: Path, *command: str) -> Iterator[subprocess.Popen]:
+    with (folder / "log").open("a") as log:
+        streams = {"stdout": subprocess.PIPE, "stderr": log, "text": True, "start_new_session": True}
+        with subprocess.Popen([sys.executable, *command], cwd=folder, **streams) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+def at_work_in(folder: Path) -> list[int]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()) == folder and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_hundred_thousand_points_end_with_their_table_when_asked_to(tmp_path: Path, number: int):
+    make(tmp_path, "pass", parameters="n = 1\nm = 1\nk = 1")
+    grid = [word for name in "nmk" for word in ("-p", name, f"0..{49 if name != 'k' else 39}")]
+    with started(tmp_path, "-c", PRETENDED, "sweep", "page.ipynb", *grid, "-j", "2", "-o", "out") as process:
+        wait_until((tmp_path / "begun").exists)
+        time.sleep(0.3)
+        process.send_signal(number)
+        printed = process.communicate(timeout=60)[0]
+    assert process.returncode == 128 + number
+    assert " ok in out" in printed
+    assert (tmp_path / "out" / "results.csv").is_file()
+
+
+@pytest.mark.parametrize("kernel", sorted({"python3", default_kernel()}))
+def test_nothing_that_a_notebook_started_outlives_an_interrupt(tmp_path: Path, kernel: str):
+    make(tmp_path, ORPHAN, "import time; time.sleep(600)")
+    command = ["-m", "mldrl_lite", "sweep", "page.ipynb", "-o", "out", "--kernel", kernel]
+    with started(tmp_path, *command) as process:
+        wait_until((tmp_path / "begun").exists)
+        assert len(at_work_in(tmp_path)) > 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 143
+    wait_until(lambda: at_work_in(tmp_path) == [], seconds=10)
+
+
+@pytest.mark.parametrize("kernel", sorted({"python3", default_kernel()}))
+def test_nothing_that_a_notebook_started_outlives_its_run(tmp_path: Path, kernel: str):
+    rows = sweep(make(tmp_path, ORPHAN), {}, tmp_path / "out", kernel=kernel, progress=False)
+    assert rows["status"].tolist() == ["ok"]
+    wait_until(lambda: at_work_in(tmp_path) == [], seconds=10)
+
+
+def test_a_signal_waits_for_the_end_of_a_step_and_then_reaches_its_own_handler():
+    woken, seen = [], []
+    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    try:
+        with heard_between_steps(lambda: woken.append(1)) as interrupts:
+            os.kill(os.getpid(), signal.SIGTERM)
+            interrupts.number, held = 0, interrupts.number
+            interrupts.check()
+            interrupts.number = held
+            assert (woken, seen) == ([1], [])
+            with pytest.raises(KeyboardInterrupt):
+                interrupts.check()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [signal.SIGTERM]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Limits, and kernels that die
+
+
+ENDINGS = {
+    "import os; os.kill(os.getpid(), 9)": "killed by signal 9 (SIGKILL): usually the system was out of memory",
+    "import os; os._exit(7)": "its process exited with status 7",
+    "import ctypes; ctypes.string_at(0)": "killed by signal 11 (SIGSEGV): compiled code has crashed",
+}
+
+
+@pytest.mark.parametrize("code", ENDINGS)
+def test_a_kernel_that_dies_says_how_and_in_which_cell(tmp_path: Path, code: str):
+    rows = sweep(make(tmp_path, "pass", code, "pass"), {}, tmp_path / "out", progress=False)
+    assert rows["error"][0].startswith(f"the kernel died in cell In [3]: {ENDINGS[code]}")
+
+
+def test_a_run_that_takes_too_long_or_too_much_is_ended(tmp_path: Path):
+    slow = make(tmp_path, "import time; time.sleep(600)")
+    rows = sweep(slow, {}, tmp_path / "out", timeout=3, retries=1, progress=False)
+    assert rows["error"].tolist() == ["it took more than --timeout 3 seconds, in cell In [2]"]
+    large = make(tmp_path, "held = bytearray(10**9)", "import time; time.sleep(600)")
+    rows = sweep(large, {}, tmp_path / "out", memory=700, progress=False)
+    assert "MB of memory, more than --memory 700, in cell In [" in rows["error"][0]
+
+
+def test_only_a_run_whose_kernel_died_is_tried_again(tmp_path: Path):
+    count = "with open('tries', 'a') as file:\n    file.write('x')\n"
+    dies = make(tmp_path, textwrap.dedent(count) + "if len(open('tries').read()) < 3:\n    import os; os._exit(1)")
+    rows = sweep(dies, {}, tmp_path / "out", retries=2, progress=False)
+    assert rows["status"].tolist() == ["ok"]
+    (tmp_path / "tries").unlink()
+    rows = sweep(make(tmp_path, count + "1 / 0"), {}, tmp_path / "out", retries=2, progress=False)
+    assert rows["status"].tolist() == ["failed"]
+    assert (tmp_path / "tries").read_text() == "x"
+
+
+def test_the_number_of_open_files_is_seen_to_before_anything_starts(monkeypatch: pytest.MonkeyPatch):
+    resource = pytest.importorskip("resource")
+    asked = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, both: asked.append(both))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 100_000))
+    limits.allow_files(4)
+    [(soft, hard)] = asked
+    assert 64 < soft <= hard == 100_000
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+    with pytest.raises(limits.InputError, match=r"-j 4 .* this system allows 64 \(ulimit -n\)"):
+        limits.allow_files(4)

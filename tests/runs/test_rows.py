@@ -1,0 +1,191 @@
+"""One bad run costs one row; a disk or a reader that fails costs one sentence; and notebooks that people write."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from mldrl_lite.__main__ import main
+from mldrl_lite.messages import InputError
+from mldrl_lite.notebook import RESULT_TYPE
+from mldrl_lite.runs import collect, launch, lock, run_notebook, sweep, table
+
+
+def make(path: Path, *cells: object, parameters: str = "n = 1\nout_dir = ''") -> Path:
+    first = new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    rest = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells or ["pass"]]
+    nbformat.write(new_notebook(cells=[first, *rest]), path)
+    return path
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    return make(tmp_path / "page.ipynb")
+
+
+Does = dict[int, Callable[[Path], object]]
+
+
+@pytest.fixture
+def does(monkeypatch: pytest.MonkeyPatch) -> Does:
+    """What the pretended run of each `n` does beside leaving its copy."""
+    deeds: Does = {}
+
+    def run(node: nbformat.NotebookNode, copy: Path, parameters: dict[str, object], **_: object) -> str:
+        nbformat.write(node, copy)
+        deeds.get(parameters["n"], lambda _: None)(copy.parent)
+        return ""
+
+    monkeypatch.setattr(launch, "execute_notebook", run)
+    return deeds
+
+
+def statuses(rows: object) -> dict[int, str]:
+    return dict(zip(rows["n"], rows["status"], strict=True))
+
+
+def test_a_run_whose_folder_vanishes_costs_its_row(notebook: Path, does: Does):
+    out = notebook.parent / "out"
+    does[2] = lambda folder: shutil.rmtree(out / "n=1")
+    rows = sweep(notebook, {"n": [1, 2, 3]}, out, progress=False)
+    assert statuses(rows) == {2: "ok", 3: "ok"}
+
+
+def test_a_lock_that_is_deleted_lets_no_second_sweep_in(notebook: Path, does: Does):
+    out, refused = notebook.parent / "out", []
+
+    def second(_: Path) -> None:
+        (out / ".sweep").unlink()
+        with pytest.raises(InputError) as error, lock.sweep_lock(out):
+            pass
+        refused.append(str(error.value))
+
+    does[1] = second
+    rows = sweep(notebook, {"n": [1, 2, 3]}, out, progress=False)
+    assert "Another sweep is writing into" in refused[0]
+    assert statuses(rows) == {1: "ok", 2: "ok", 3: "ok"}
+
+
+@pytest.mark.parametrize("shown", [7, {"values": [1]}, {"headline": 3, "values": {}}, {"values": {"x": 10**400}}])
+def test_a_result_of_another_shape_costs_nothing_else(notebook: Path, tmp_path: Path, does: Does, shown: object):
+    def show(folder: Path) -> None:
+        node = nbformat.read(folder / "page.ipynb", as_version=4)
+        output = nbformat.v4.new_output("display_data", {RESULT_TYPE: shown})
+        node.cells[1].outputs = [output]
+        nbformat.write(node, folder / "page.ipynb")
+
+    does[2] = show
+    assert statuses(sweep(notebook, {"n": [1, 2]}, tmp_path / "out", progress=False)) == {1: "ok", 2: "ok"}
+    assert len(collect(tmp_path / "out")) == 2
+
+
+def test_fail_fast_starts_no_more_runs(notebook: Path, tmp_path: Path, does: Does, capsys):
+    does[2] = lambda _: 1 / 0
+    command = ["sweep", str(notebook), "-p", "n", "1..50", "-o", str(tmp_path / "out"), "--fail-fast"]
+    assert main(command) == 1
+    assert len(collect(tmp_path / "out")) < 8
+    assert "50" not in capsys.readouterr().out
+
+
+def test_the_course_ends_with_its_table_whatever_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    paths = [make(tmp_path / f"{name}.ipynb") for name in "abc"]
+
+    def fails(node: object, copy: Path, *_: object, **__: object) -> str:
+        if copy.stem == "b":
+            raise OSError(28, "No space left on device")
+        return ""
+
+    monkeypatch.setattr(launch, "execute_notebook", fails)
+    assert main(["course", *map(str, paths), "-o", str(tmp_path / "runs")]) == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in printed[1:4]] == [["a", "ok"], ["b", "failed"], ["c", "ok"]]
+    assert "No space left on device" in printed[4]
+
+
+def test_collect_prints_what_it_cannot_write(notebook: Path, tmp_path: Path, does: Does, monkeypatch, capsys):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    sweep(notebook, {"n": [1, 2]}, tmp_path / "out", progress=False)
+    monkeypatch.setattr(table, "write_table", full)
+    with pytest.warns(UserWarning, match="results.csv and results.png cannot be written .*No space left"):
+        assert main(["collect", str(tmp_path / "out")]) == 0
+    assert "2 ok in" in capsys.readouterr().out
+
+
+def test_a_disk_that_is_full_before_the_first_run_gets_a_sentence(notebook: Path, tmp_path: Path, monkeypatch, capsys):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lock.Lock, "write", full)
+    assert main(["sweep", str(notebook), "-o", str(tmp_path / "out")]) == 2
+    assert "Cannot write in" in (said := capsys.readouterr().err)
+    assert len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe is closed in another way here")
+def test_nobody_reads_the_table_of_collect(notebook: Path, tmp_path: Path, does: Does):
+    sweep(notebook, {"n": range(300)}, tmp_path / "out", progress=False)
+    command = [sys.executable, "-m", "mldrl_lite", "collect", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+        assert process.wait(timeout=120) == 141
+    assert said == ""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Notebooks that people write
+
+
+def tagged(source: str) -> object:
+    return new_code_cell(source, metadata={"tags": ["raises-exception"]})
+
+
+WRITTEN = {
+    "leaves": (["exit()", "print('after')"], "failed", "cell In [3] calls exit(): the cells after it did not run"),
+    "leaves at the end": (["print('all')", "quit()"], "ok", ""),
+    "expects an error": ([tagged("raise ValueError('wanted')"), "print('after')"], "ok", ""),
+    "expects one and has another": (
+        [tagged("raise ValueError('wanted')"), "1 / 0", "print('after')"],
+        "failed",
+        "cell In [4]: ZeroDivisionError: division by zero",
+    ),
+    "half a character": (["print('\\udc80')"], "ok", ""),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_notebooks_end_as_people_mean_it(tmp_path: Path, name: str):
+    cells, status, error = WRITTEN[name]
+    rows = sweep(make(tmp_path / "page.ipynb", *cells), {"n": 1}, tmp_path / "out", progress=False)
+    assert rows[["status", "error"]].to_numpy().tolist() == [[status, error]]
+    [copy] = (tmp_path / "out").glob("*/page.ipynb")
+    texts = [json.dumps(cell.get("outputs", [])) for cell in nbformat.read(copy, as_version=4).cells]
+    assert ("after" in "".join(texts)) == (name == "expects an error")
+    assert "papermill-error-cell" not in copy.read_text() or status == "failed"
+
+
+def test_what_lies_elsewhere_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("pages", "here", "there"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "pages" / "beside.py").write_text("value = 1")
+    (tmp_path / "here" / "table.csv").write_text("1")
+    monkeypatch.chdir(tmp_path / "here")
+    reads = make(tmp_path / "pages" / "reads.ipynb", "import beside; print(open('table.csv').read())")
+    there = tmp_path / "there"
+    rows = sweep(reads, {}, tmp_path / "out", cwd=there, progress=False)
+    assert rows["error"][0].endswith(
+        f"(beside.py lies beside the notebook, but the notebook ran in {str(there)!r}: "
+        f"give --cwd {str(tmp_path / 'pages')!r})"
+    )
+    run = run_notebook(reads, Path("runs"), {})
+    assert "(table.csv lies in the folder of the command, but the notebook ran in" in run.error
+    assert (tmp_path / "here" / "runs" / "reads.ipynb").is_file()
