@@ -243,6 +243,23 @@ def test_a_compiled_model_is_looked_at_as_it_was():
     assert rules(torch.compile(Spare())) == ["module that is never used"]
 
 
+def test_models_of_the_package_lightning_are_run_by_its_own_trainer():
+    lightning = pytest.importorskip("lightning")
+
+    class Spare(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.head, self.spare = nn.Linear(5, 3), nn.Linear(2, 2)
+
+        def training_step(self, batch, batch_idx):
+            return cross_entropy(self.head(batch[0]), batch[1])
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    assert rules(Spare()) == ["module that is never used"]
+
+
 @pytest.mark.parametrize("data", [[], 3, None, DataLoader(TensorDataset(X[:0]))])
 def test_without_a_batch_it_says_so(data):
     with pytest.raises(InputError, match="verify finds no batch"):
