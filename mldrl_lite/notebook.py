@@ -109,15 +109,13 @@ def show_result(headline: str, values: Mapping[str, float | int | str | bool | N
     shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in values.items()}
     table = pd.DataFrame({"value": shown})
     doubts = [f"Doubtful: {sentence}" for sentence in cautions]
+    # Jupyter would send NaN, which JSON does not know, as a text.
+    infinite = {name for name, value in values.items() if isinstance(value, float) and not math.isfinite(value)}
+    odd = {name: {"python": f"float('{values[name]}')"} for name in infinite}
     data = {
         "text/plain": "\n".join([headline, table.to_string(), *doubts]),
         "text/html": table.to_html(border=0) + "".join(f"<p>{html.escape(doubt)}</p>" for doubt in doubts),
-        RESULT_TYPE: {"headline": headline, "values": {name: _for_json(value) for name, value in values.items()}}
+        RESULT_TYPE: {"headline": headline, "values": {**values, **odd}}
         | ({"warnings": [*cautions]} if cautions else {}),
     }
     display(data, raw=True)
-
-
-def _for_json(value: object) -> object:
-    # Jupyter would send NaN, which JSON does not know, as a text.
-    return {"python": f"float('{value}')"} if isinstance(value, float) and not math.isfinite(value) else value
