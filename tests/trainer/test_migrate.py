@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from upgrade_rows import ALL_ROWS, OUTSIDE, examples
 
 from mldrl_lite.trainer.migrate.engine import Migration, migrate_source
+from mldrl_lite.trainer.migrate.gone import GONE
 from mldrl_lite.trainer.migrate.moved import METRICS, MOVED, TASK_METRICS
 from mldrl_lite.trainer.names import ACCELERATORS, STRATEGIES
 
@@ -45,6 +46,22 @@ def test_every_row_of_the_upgrade_guides_is_rewritten_or_reported():
     print(f"{len(reached)} of {len(known)} rows, and {len(OUTSIDE)} that no script holds")
     assert not reached - known
     assert known - reached == set(OUTSIDE)
+
+
+STUBS = ("accelerators", "plugins", "utilities.grads", "logging")
+"""Where today's Lightning has old names that only say that they are gone, or Python's own module."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("old", [*MOVED, *GONE])
+def test_a_name_of_the_tables_is_not_one_of_today(old):
+    if old.removeprefix("pytorch_lightning.").startswith(STUBS):
+        return
+    module, _, name = old.rpartition(".")
+    with pytest.raises((ImportError, AttributeError)):
+        importlib.import_module(old)
+    with pytest.raises((ImportError, AttributeError)):
+        getattr(importlib.import_module(module), name)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -176,8 +193,8 @@ def test_the_last_argument_can_go():
             "from pytorch_lightning.loggers.logger import Logger\nx = Logger(LightningLoggerBase=1)",
         ),
         (
-            "from pytorch_lightning.utilities import rank_zero_only, move_data_to_device  # two",
-            "from pytorch_lightning.utilities import rank_zero_only\nfrom lightning_fabric.utilities import move_data_to_device  # two",
+            "from pytorch_lightning.utilities import rank_zero_only, apply_to_collection  # two",
+            "from pytorch_lightning.utilities import rank_zero_only\nfrom lightning_utilities import apply_to_collection  # two",
         ),
     ],
 )  # fmt: skip

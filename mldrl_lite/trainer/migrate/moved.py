@@ -125,7 +125,6 @@ _UTILITIES |= {
     "utilities.grads": Moved("utilities"),
     "utilities.seed.seed_everything": Moved("seed_everything", "1.9d19"),
     "utilities.seed.isolate_rng": Moved("utilities.seed.isolate_rng"),
-    "trainer.seed_everything": Moved("seed_everything"),
     "utilities.cloud_io": Moved("lightning_fabric.utilities.cloud_io", "1.9d13"),
     "utilities.cloud_io.load": Moved("lightning_fabric.utilities.cloud_io._load", "1.9d13"),
     "utilities.device_parser": Moved("lightning_fabric.utilities.device_parser", "1.9d12"),
@@ -133,7 +132,6 @@ _UTILITIES |= {
     "utilities.apply_func.move_data_to_device": Moved("lightning_fabric.utilities.apply_func.move_data_to_device"),
     "utilities.apply_func.apply_to_collection": Moved("lightning_utilities.apply_to_collection", "1.9d14"),
     "utilities.apply_to_collection": Moved("lightning_utilities.apply_to_collection", "1.9d14"),
-    "utilities.move_data_to_device": Moved("lightning_fabric.utilities.move_data_to_device"),
     "utilities.memory.ModelSummary": Moved("utilities.model_summary.ModelSummary"),
     "utilities.supporters.CombinedLoader": Moved("utilities.CombinedLoader"),
     "trainer.supporters.CombinedLoader": Moved("utilities.CombinedLoader"),
@@ -141,8 +139,6 @@ _UTILITIES |= {
         "lightning_fabric.utilities.distributed._all_gather_ddp_if_available"
     ),
     "utilities.enums.DistributedType": Moved("utilities.enums.DistributedType"),
-    "callbacks.lambda_function.LambdaCallback": Moved("callbacks.LambdaCallback"),
-    "tuner.tuning.Tuner": Moved("tuner.Tuner"),
     "utilities.types._METRIC_COLLECTION": Moved("utilities.types._METRIC"),
     "utilities.xla_device.XLADeviceUtils.tpu_device_exists": Moved("accelerators.XLAAccelerator.is_available"),
 }
