@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from mldrl_lite.messages import InputError, require
 from mldrl_lite.runs.formats import FORMATS, as_table, check_format
-from mldrl_lite.runs.search_command import add_search, run_search
+from mldrl_lite.runs.search.command import add_search, run_search
 
 if TYPE_CHECKING:
     from mldrl_lite.runs.parameters import Declared
@@ -229,9 +229,12 @@ def _fixed(table: "Table") -> list[str]:
 
 
 def _remarks(table: "Table", out: Path) -> Iterator[str]:
+    from mldrl_lite.runs.search.folder import hides_test_results
     from mldrl_lite.runs.table import SUMMARY
     from mldrl_lite.runs.values import code
 
+    if hides_test_results(out):
+        yield "test results of a search stay hidden until it is called with --reveal, which is recorded"
     if fixed := _fixed(table):
         yield "in all: " + ", ".join(f"{name} = {code(table.rows[0][name])}" for name in fixed)
     yield from (f"{row['run']} failed: {row['error']}" for row in table.rows if row["status"] == "failed")

@@ -16,6 +16,7 @@ from mldrl_lite.messages import InputError
 from mldrl_lite.runs.formats import as_csv, frame
 from mldrl_lite.runs.origin import look_anew
 from mldrl_lite.runs.record import OWN, outdated, records
+from mldrl_lite.runs.search.folder import hides_test_results, is_test
 from mldrl_lite.runs.values import code, sort_key
 
 if TYPE_CHECKING:
@@ -98,7 +99,10 @@ def _write(table: Table, folder: Path) -> None:
 
 
 def table_of_runs(folder: str | Path) -> Table:
-    """Return the runs in a folder as they are, without writing anything; see `summarise`."""
+    """Return the runs in a folder as they are, without writing anything; see `summarise`.
+
+    In the folder of a search, results of test data are left out until they have been asked for.
+    """
     found = records(Path(folder))
     all_records = [record for _, record in found]
     names = {name for record in all_records for name in record["given"]}
@@ -106,6 +110,8 @@ def table_of_runs(folder: str | Path) -> Table:
     names = [name for name in order if name in names]
     rows = [_row(record, names, folder) | {"run": path.name} for path, record in found]
     metrics = dict.fromkeys(name for row in rows for name in row if name not in (*names, *OWN))
+    if hides_test_results(Path(folder)):
+        metrics = [name for name in metrics if not is_test(name)]
     rows.sort(key=lambda row: [sort_key(row[name]) for name in names])
     return Table(names, list(metrics), rows)
 

@@ -15,9 +15,11 @@ from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.runs import sweeps
 from mldrl_lite.runs.parameters import Declared
-from mldrl_lite.runs.search import Goal, Search, Spec, Trial, hides_test_results, is_test, read_spec, reveal
-from mldrl_lite.runs.search_report import told, told_of_test, write_report
-from mldrl_lite.runs.space import Range, Values, read_space
+from mldrl_lite.runs.search.folder import alone, hides_test_results, is_test, read_spec, reveal
+from mldrl_lite.runs.search.report import told, told_of_test, write_report
+from mldrl_lite.runs.search.space import Range, Values, read_space
+from mldrl_lite.runs.search.trials import Goal, Search, Spec, Trial
+from mldrl_lite.runs.table import table_of_runs
 
 pytest.importorskip("optuna")
 SPACE = {"lr": Range(1e-4, 1e-1, log=True), "width": Range(16, 256), "kind": Values(("a", "b"))}
@@ -164,6 +166,24 @@ def test_test_results_stay_hidden_until_asked_for_and_that_is_recorded(tmp_path:
     assert f"test_auroc: {mean:.4g} (mean of 6 repeats)" in told_of_test(rows, tmp_path)
     Search(spec(), tmp_path)  # to go on forgets nothing
     assert not hides_test_results(tmp_path)
+
+
+def test_the_table_of_a_searchs_runs_hides_them_too(tmp_path: Path):
+    record = {"stem": "page", "given": {"lr": 0.1}, "parameters": {"lr": 0.1}, "origin": {}, "ended": 0.0}
+    record |= {"fingerprint": "", "status": "ok", "error": "", "seconds": 1.0, "headline": ""}
+    record |= {"values": {"val_auroc": 0.8, "test_auroc": 0.7}}
+    (tmp_path / "lr=0.1").mkdir()
+    (tmp_path / "lr=0.1" / "run.json").write_text(json.dumps(record))
+    assert table_of_runs(tmp_path).metrics == ["val_auroc", "test_auroc"]
+    Search(spec(), tmp_path)
+    assert table_of_runs(tmp_path).metrics == ["val_auroc"]
+    reveal(tmp_path, 1)
+    assert table_of_runs(tmp_path).metrics == ["val_auroc", "test_auroc"]
+
+
+def test_two_searches_cannot_share_a_folder(tmp_path: Path):
+    with alone(tmp_path), pytest.raises(InputError, match="Another search is writing into"), alone(tmp_path):
+        pass
 
 
 # --- what is written ------------------------------------------------------------------------------------------------

@@ -15,28 +15,23 @@ proposed next depends only on the trials that have ended.
 """
 
 import hashlib
-import json
 import math
-import re
 import statistics
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from mldrl_lite.messages import InputError, did_you_mean, extras_named, listing, require
-from mldrl_lite.runs.space import Range, Values
+from mldrl_lite.runs.search.folder import is_test, refuse_another, remember
+from mldrl_lite.runs.search.space import Range, Values
 
 if TYPE_CHECKING:
     import optuna
 
-SPEC, JOURNAL, LOCK = "search.json", "search.journal", ".search"
+JOURNAL = "search.journal"
 SAMPLERS = ("tpe", "random")
 Point = dict[str, Any]
 Run = Callable[[Sequence[Point]], list[Mapping[str, Any]]]
@@ -58,11 +53,6 @@ class Goal:
                 f"{self.metric} cannot be the goal: a choice made on test data makes the test say too much; give a "
                 "metric of validation."
             )
-
-
-def is_test(name: str) -> bool:
-    """Say whether a result is one of test data, by its name: `test_loss`, `ptl/test_acc`, but not `latest`."""
-    return "test" in re.split(r"[^a-z]+", name.lower())
 
 
 @dataclass(frozen=True)
@@ -135,7 +125,7 @@ class Search:
         self.spec, self.folder = spec, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.study = _study(spec, folder)
-        remember(spec, folder)
+        remember(spec.as_json(), folder)
         self._put_unfinished_first()
 
     def _put_unfinished_first(self) -> None:
@@ -251,7 +241,7 @@ def _study(spec: Spec, folder: Path) -> "optuna.Study":
         from optuna.storages.journal import JournalFileBackend, JournalStorage
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    refuse_another(spec, folder)
+    refuse_another(spec.as_json(), folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # the arguments of the pruner may change
         pruner = optuna.pruners.WilcoxonPruner()
@@ -269,78 +259,3 @@ def _sampler(name: str, seed: int, number: int) -> "optuna.samplers.BaseSampler"
 
     own_seed = int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4])
     return RandomSampler(own_seed) if name == "random" else TPESampler(seed=own_seed)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What the folder remembers
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Make the folder, and hold it for this search.
-
-    Raises:
-        InputError: another search is going on there, or it cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / LOCK, blocking=False):
-            yield
-    except Timeout:
-        raise InputError(
-            f"Another search is writing into {str(folder)!r}: wait for its end, or give --out another folder."
-        ) from None
-
-
-def refuse_another(spec: Spec, folder: Path) -> None:
-    """Stop when the folder holds another search.
-
-    Raises:
-        InputError: it does; the sentence says what differs.
-    """
-    held = read_spec(folder)
-    for part, value in (spec.as_json() if held else {}).items():
-        if held.get(part) != value:
-            raise InputError(
-                f"{str(folder)!r} holds a search with another {part} ({held.get(part)}, not {value}): give "
-                "--out another folder."
-            )
-
-
-def remember(spec: Spec, folder: Path) -> None:
-    """Write what is searched into the folder, unless it stands there."""
-    if read_spec(folder) is None:
-        _write(folder, spec.as_json() | {"revealed": []})
-
-
-def reveal(folder: Path, trials: int) -> None:
-    """Record that test results are looked at now, after so many trials.
-
-    Raises:
-        InputError: the folder holds no search.
-    """
-    held = read_spec(folder)
-    if held is None:
-        raise InputError(f"No search in {str(folder)!r}: there is nothing to reveal.")
-    seen = [*held["revealed"], {"at": time.strftime("%Y-%m-%d %H:%M:%S"), "trials": trials}]
-    _write(folder, held | {"revealed": seen})
-
-
-def hides_test_results(folder: Path) -> bool:
-    """Say whether the folder belongs to a search whose test results nobody has asked for yet."""
-    held = read_spec(folder)
-    return held is not None and not held["revealed"]
-
-
-def read_spec(folder: Path) -> dict[str, Any] | None:
-    """Return what the folder's search is about; None without one."""
-    try:
-        return json.loads((folder / SPEC).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-
-
-def _write(folder: Path, text: Mapping[str, Any]) -> None:
-    part = folder / f".{SPEC}.part"
-    part.write_text(json.dumps(text, indent=2) + "\n", encoding="utf-8")
-    part.replace(folder / SPEC)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mldrl_lite.runs.search import Search, Spec, Trial, is_test, read_spec
-from mldrl_lite.runs.space import Range
+from mldrl_lite.runs.search.folder import is_test, read_spec
+from mldrl_lite.runs.search.space import Range
+from mldrl_lite.runs.search.trials import Search, Spec, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from mldrl_lite.messages import InputError, did_you_mean, listing
 
 if TYPE_CHECKING:
     from mldrl_lite.runs.parameters import Declared
-    from mldrl_lite.runs.search import Run, Search, Spec
+    from mldrl_lite.runs.search.trials import Run, Search, Spec
 
 _SPACE = "1e-4..1e-1:log and 16..256 are ranges, commas separate values; a value for --over is one of the repeats"
 _REPEATS = 3
@@ -46,8 +46,9 @@ def add_search(command: argparse.ArgumentParser) -> None:
 def run_search(options: argparse.Namespace, texts: Mapping[str, str]) -> int:
     """Run `search`; return its exit status: 0 done, 1 a trial failed, 130 interrupted."""
     from mldrl_lite.messages import require
-    from mldrl_lite.runs.search import Search, alone, reveal
-    from mldrl_lite.runs.search_report import told, told_of_test, write_report
+    from mldrl_lite.runs.search.folder import alone, reveal
+    from mldrl_lite.runs.search.report import told, told_of_test, write_report
+    from mldrl_lite.runs.search.trials import Search
 
     require("trials", options.trials, int, at_least=1)
     require("jobs", options.jobs, int, at_least=1)
@@ -104,8 +105,8 @@ def _runner(notebook: Path, out: Path, jobs: int, kernel: str | None) -> "Run":
 
 def _read_spec(options: argparse.Namespace, texts: Mapping[str, str]) -> "Spec":
     from mldrl_lite.runs.notebooks import declared, glance
-    from mldrl_lite.runs.search import Goal, Spec
-    from mldrl_lite.runs.space import read_space
+    from mldrl_lite.runs.search.space import read_space
+    from mldrl_lite.runs.search.trials import Goal, Spec
 
     goal = Goal(options.maximize or options.minimize, maximize=options.maximize is not None)
     names = declared(glance(options.notebook))
