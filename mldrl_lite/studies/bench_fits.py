@@ -35,13 +35,13 @@ def fits(folder: Path, repeats: int, max_epochs: int = 30) -> Report:
         script: f"seed_settings(out, max_epochs={max_epochs})",
         recommended: f"recommended(out, max_epochs={max_epochs})",
         bare: f"bare_loop(max_epochs={max_epochs})",
-        slow_recommended: f"recommended(out, max_epochs={-(-max_epochs // 3)}, model_class=speed.SlowStep)",
-        slow_bare: f"bare_loop(max_epochs={-(-max_epochs // 3)}, model_class=speed.SlowStep)",
+        slow_recommended: f"recommended(out, max_epochs={max_epochs}, model_class=speed.SlowStep)",
+        slow_bare: f"bare_loop(max_epochs={max_epochs}, model_class=speed.SlowStep)",
     }
     order = turns([script, recommended], repeats)
     cut = len(order)
     order += turns([recommended, bare], 7 * repeats)  # short fits, whose times scatter
-    order += turns([slow_recommended, slow_bare], 2 * repeats)
+    order += turns([slow_recommended, slow_bare], repeats)
     cells = [
         f"folder = {str(folder)!r}",
         FIRST_CELL,
