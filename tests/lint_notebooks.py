@@ -62,9 +62,20 @@ def recap(cells: Sequence[Cell], number: str) -> Iterator[str]:
         yield f"no '## Test yourself' with self_test(\"{number}\") stands before the recap"
 
 
+def tree(source: str) -> ast.Module:
+    """Parse code with IPython's lines of `%` and `!` left out."""
+    return ast.parse(re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.M))
+
+
+def lines_of_code(source: str) -> int:
+    """Count the lines; the text of another file, in quotes, counts as one."""
+    texts = [part for part in ast.walk(tree(source)) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return len(source.splitlines()) - sum(text.end_lineno - text.lineno for text in texts)
+
+
 def sizes(cells: Sequence[Cell], number: str) -> Iterator[str]:
     code = [text(cell) for cell in of_kind(cells, "code")]
-    yield from (f"a cell of over 25 lines: {source[:60]!r}" for source in code if source.count("\n") >= 25)
+    yield from (f"a cell of over 25 lines: {source[:60]!r}" for source in code if lines_of_code(source) > 25)
     if median(sum(bool(line.strip()) for line in source.splitlines()) for source in code) > 6:
         yield "half of the code cells have over six lines"
     for prose in map(text, of_kind(cells, "markdown")[1:]):
@@ -119,8 +130,7 @@ def definitions(path: Path) -> Iterator[str]:
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
         source = "\n".join(text(cell) for cell in of_kind(json.loads(source)["cells"], "code"))
-        source = re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.M)
-    for part in ast.parse(source).body:
+    for part in tree(source).body:
         if isinstance(part, ast.ClassDef | ast.FunctionDef) and not part.name.startswith("_"):
             yield part.name
 

@@ -56,6 +56,10 @@ def test_a_fault_is_named(message: str, tmp_path: Path):
     assert any(message in line for line in problems(copy))
 
 
+def test_the_text_of_another_file_counts_as_one_line():
+    assert lint_notebooks.lines_of_code('%time\nscript = """\n' + "a = 1\n" * 40 + '"""\nprint(script)') == 3
+
+
 def test_a_name_that_two_define_is_named(tmp_path: Path):
     module = tmp_path / "module.py"
     module.write_text("def fit_twice(): ...\ndef _own(): ...\n")
