@@ -18,30 +18,29 @@ from mldrl_lite.trainer.arguments import NEW, explain, table
 from mldrl_lite.trainer.migrate.snippet import Translation, translate
 from mldrl_lite.trainer.names import GROUPS, REMOVED, REMOVED_STRATEGIES
 
-# Calls as people wrote them for 1.x, most of them found in public repositories (folded, long arguments shortened), and
-# what they are today. A line "->" stands between the two.
+# Calls in the many ways in which people wrote them for 1.x; behind a line "->", what they are today.
 CALLS = """
-Trainer(logger=TensorBoardLogger(save_dir="./Logs", name="exp"), accelerator='gpu', devices=[3], max_epochs=30,
-    log_every_n_steps=1, callbacks=[MyPrintingCallback()])
+Trainer(logger=TensorBoardLogger(save_dir="./runs", name="one"), accelerator='gpu', devices=[3], max_epochs=30,
+    log_every_n_steps=1, callbacks=[Printer()])
 ->
-Trainer(logger=TensorBoardLogger(save_dir='./Logs', name='exp'), accelerator='gpu', devices=[3], max_epochs=30,
-    log_every_n_steps=1, callbacks=[MyPrintingCallback()])
+Trainer(logger=TensorBoardLogger(save_dir='./runs', name='one'), accelerator='gpu', devices=[3], max_epochs=30,
+    log_every_n_steps=1, callbacks=[Printer()])
 
 Trainer(deterministic=True)
 ->
 Trainer(deterministic=True)
 
 Trainer(gpus=-1, callbacks=[TQDMProgressBar(refresh_rate=5), StochasticWeightAveraging(swa_lrs=0.001),
-    ModelCheckpoint(save_weights_only=False, monitor="Val loss")])
+    ModelCheckpoint(save_weights_only=False, monitor="val/loss")])
 ->
 Trainer(accelerator='gpu', devices=-1, callbacks=[TQDMProgressBar(refresh_rate=5),
-    StochasticWeightAveraging(swa_lrs=0.001), ModelCheckpoint(save_weights_only=False, monitor='Val loss')])
+    StochasticWeightAveraging(swa_lrs=0.001), ModelCheckpoint(save_weights_only=False, monitor='val/loss')])
 
-pl.Trainer(gpus=1, precision=32, callbacks=[image_logger,checkpoint_callback],
-    default_root_dir='./chkp_folder/', enable_checkpointing = True, max_epochs=55)
+pl.Trainer(gpus=1, precision=32, callbacks=[pictures,checkpoint_callback],
+    default_root_dir='./out/', enable_checkpointing = True, max_epochs=55)
 ->
-pl.Trainer(accelerator='gpu', devices=1, precision=32, callbacks=[image_logger, checkpoint_callback],
-    default_root_dir='./chkp_folder/', enable_checkpointing=True, max_epochs=55)
+pl.Trainer(accelerator='gpu', devices=1, precision=32, callbacks=[pictures, checkpoint_callback],
+    default_root_dir='./out/', enable_checkpointing=True, max_epochs=55)
 
 pl.Trainer(gpus=gpus, logger=wandb_logger, log_every_n_steps=1)
 ->
@@ -107,20 +106,20 @@ pl.Trainer(max_epochs=args.epochs, callbacks=[TQDMProgressBar(refresh_rate=20)],
     else 'cpu') if torch.cuda.is_available() else 'cpu', devices=args.gpus or 1 if torch.cuda.is_available() else 1)
 
 Trainer(max_epochs=50, gpus=gpus, progress_bar_refresh_rate=0, logger=None, weights_summary=None,
-    auto_lr_find=True, callbacks=[EarlyStopping(monitor='val_mape', patience=5)])
+    auto_lr_find=True, callbacks=[EarlyStopping(monitor='val_mae', patience=5)])
 ->
 Trainer(max_epochs=50, accelerator='gpu' if gpus else 'cpu', devices=gpus or 1, enable_progress_bar=False,
-    logger=False, enable_model_summary=False, callbacks=[EarlyStopping(monitor='val_mape', patience=5)])
+    logger=False, enable_model_summary=False, callbacks=[EarlyStopping(monitor='val_mae', patience=5)])
 
-pl.Trainer(gpus=config["num_gpus"], accelerator="ddp", default_root_dir=config["working_dir"],
+pl.Trainer(gpus=config["num_gpus"], accelerator="ddp", default_root_dir=config["folder"],
     checkpoint_callback=True, max_epochs=config["num_epochs"], plugins=DDPPlugin(find_unused_parameters=False),
     num_sanity_val_steps=0, resume_from_checkpoint=config["resume_path"], check_val_every_n_epoch=1,
-    logger=train_logger)
+    logger=run_logger)
 ->
 pl.Trainer(accelerator='gpu' if config['num_gpus'] else 'cpu', devices=config['num_gpus'] or 1,
-    default_root_dir=config['working_dir'], enable_checkpointing=True, max_epochs=config['num_epochs'],
+    default_root_dir=config['folder'], enable_checkpointing=True, max_epochs=config['num_epochs'],
     strategy=DDPStrategy(find_unused_parameters=False), num_sanity_val_steps=0, check_val_every_n_epoch=1,
-    logger=train_logger)
+    logger=run_logger)
 
 pl.Trainer(gpus=config["num_gpus"], num_nodes=config["num_nodes"], precision=config["precision"],
     accelerator="ddp", benchmark=True, deterministic=True, max_epochs=config["max_epoch"] if max_steps is None else
@@ -136,11 +135,11 @@ pl.Trainer(accelerator='gpu' if config['num_gpus'] else 'cpu', devices=config['n
     log_every_n_steps=10, enable_model_summary=True, fast_dev_run=config['fast_dev_run'],
     val_check_interval=config['val_check_interval'], num_sanity_val_steps=2)
 
-Trainer(logger=logger, max_epochs=hparams['max-epochs'], gpus=[process_idx] if N_GPUS > 0 else None,
+Trainer(logger=logger, max_epochs=hparams['max-epochs'], gpus=[rank] if GPUS > 0 else None,
     weights_summary=None, num_sanity_val_steps=0, progress_bar_refresh_rate=0, early_stop_callback=early_stop)
 ->
-Trainer(logger=logger, max_epochs=hparams['max-epochs'], accelerator='gpu' if N_GPUS > 0 else 'cpu',
-    devices=[process_idx] if N_GPUS > 0 else 1, enable_model_summary=False, num_sanity_val_steps=0,
+Trainer(logger=logger, max_epochs=hparams['max-epochs'], accelerator='gpu' if GPUS > 0 else 'cpu',
+    devices=[rank] if GPUS > 0 else 1, enable_model_summary=False, num_sanity_val_steps=0,
     enable_progress_bar=False, callbacks=[early_stop])
 
 pl.Trainer(logger=False, checkpoint_callback=False, max_steps=256, gpus=gpus, weights_summary=None)
@@ -158,10 +157,10 @@ pl.Trainer(logger=[tb_logger, csv_logger], strategy='ddp', use_distributed_sampl
     deterministic=True)
 
 pl.Trainer(weights_summary=None, progress_bar_refresh_rate=1, num_sanity_val_steps=0, gpus=args.gpus,
-    max_epochs=args.epochs, callbacks=[finetuning_callback])
+    max_epochs=args.epochs, callbacks=[unfreezing])
 ->
 pl.Trainer(enable_model_summary=False, num_sanity_val_steps=0, accelerator='gpu' if args.gpus else 'cpu',
-    devices=args.gpus or 1, max_epochs=args.epochs, callbacks=[finetuning_callback,
+    devices=args.gpus or 1, max_epochs=args.epochs, callbacks=[unfreezing,
     TQDMProgressBar(refresh_rate=1)])
 
 Trainer(fast_dev_run=True, accelerator='ddp', gpus=1)
@@ -225,11 +224,11 @@ pl.Trainer(devices=args.gpus, logger=logger, accelerator='gpu', check_val_every_
     use_distributed_sampler=False, strategy=DDPStrategy(find_unused_parameters=False), callbacks=[checkpoint],
     **more)
 
-pl.Trainer(checkpoint_callback=False, gpus=devices_num, callbacks=callbacks, max_steps=early_stop_steps,
+pl.Trainer(checkpoint_callback=False, gpus=n_devices, callbacks=callbacks, max_steps=early_stop_steps,
     accelerator="ddp", sync_batchnorm=True, precision=precision, replace_sampler_ddp=False,
     plugins=[DDPPlugin(find_unused_parameters=True)], profiler='simple')
 ->
-pl.Trainer(enable_checkpointing=False, accelerator='gpu' if devices_num else 'cpu', devices=devices_num or 1,
+pl.Trainer(enable_checkpointing=False, accelerator='gpu' if n_devices else 'cpu', devices=n_devices or 1,
     callbacks=callbacks, max_steps=early_stop_steps, sync_batchnorm=True, precision=precision,
     use_distributed_sampler=False, strategy=DDPStrategy(find_unused_parameters=True), profiler='simple')
 
@@ -239,12 +238,12 @@ Trainer(logger=wandb_logger, enable_checkpointing=True, callbacks=callbacks, aut
 Trainer(logger=wandb_logger, enable_checkpointing=True, callbacks=callbacks,
     accumulate_grad_batches=accumulate_grad_batches, accelerator='gpu', devices=1)
 
-pl.Trainer(gpus=2, log_every_n_steps=20, logger=wandb_logger, max_epochs=40, default_root_dir='Checkpoints',
+pl.Trainer(gpus=2, log_every_n_steps=20, logger=wandb_logger, max_epochs=40, default_root_dir='ckpt',
     accelerator='ddp', callbacks=[checkpoint_callback], accumulate_grad_batches=accum_batches,
     stochastic_weight_avg=swa)
 ->
 pl.Trainer(accelerator='gpu', devices=2, log_every_n_steps=20, logger=wandb_logger, max_epochs=40,
-    default_root_dir='Checkpoints', strategy='ddp', callbacks=[checkpoint_callback,
+    default_root_dir='ckpt', strategy='ddp', callbacks=[checkpoint_callback,
     *([StochasticWeightAveraging(swa_lrs=0.01)] if swa else [])], accumulate_grad_batches=accum_batches)
 
 pl.Trainer(max_epochs=args.epochs, accelerator='gpu', gpus=1, precision=16, logger=wandb_logger, auto_lr_find=True)
@@ -257,22 +256,22 @@ pl.Trainer(gpus=[2], precision=16, accumulate_grad_batches=1, terminate_on_nan=T
 pl.Trainer(accelerator='gpu', devices=[2], precision='16-mixed', accumulate_grad_batches=1, detect_anomaly=True,
     max_epochs=n_epochs, logger=logger, callbacks=[LearningRateMonitor(logging_interval='step'), checkpoint])
 
-pl.Trainer(gpus=1, default_root_dir=SAVE_PATH, terminate_on_nan=True,
+pl.Trainer(gpus=1, default_root_dir=OUT_DIR, terminate_on_nan=True,
     callbacks=[pl.callbacks.ModelCheckpoint(verbose=True, save_on_train_epoch_end=True)])
 ->
-pl.Trainer(accelerator='gpu', devices=1, default_root_dir=SAVE_PATH, detect_anomaly=True,
+pl.Trainer(accelerator='gpu', devices=1, default_root_dir=OUT_DIR, detect_anomaly=True,
     callbacks=[pl.callbacks.ModelCheckpoint(verbose=True, save_on_train_epoch_end=True)])
 
 Trainer(max_epochs=config["max_epochs"], callbacks=[checkpoint_callback, TQDMProgressBar(refresh_rate=1)],
     resume_from_checkpoint=resume, logger=logger, gpus=args.num_gpus, num_sanity_val_steps=0, benchmark=True,
     detect_anomaly=True, accumulate_grad_batches=config.get("accumulate_grad_batches", 1),
-    fast_dev_run=args.fast_dev_run, strategy="ddp" if args.num_gpus != 1 else None, **config.get('pl_cfg', {}))
+    fast_dev_run=args.fast_dev_run, strategy="ddp" if args.num_gpus != 1 else None, **config.get('trainer_part', {}))
 ->
 Trainer(max_epochs=config['max_epochs'], callbacks=[checkpoint_callback, TQDMProgressBar(refresh_rate=1)],
     logger=logger, accelerator='gpu' if args.num_gpus else 'cpu', devices=args.num_gpus or 1,
     num_sanity_val_steps=0, benchmark=True, detect_anomaly=True,
     accumulate_grad_batches=config.get('accumulate_grad_batches', 1), fast_dev_run=args.fast_dev_run, strategy='ddp'
-    if args.num_gpus != 1 else 'auto', **config.get('pl_cfg', {}))
+    if args.num_gpus != 1 else 'auto', **config.get('trainer_part', {}))
 
 pl.Trainer(callbacks=callbacks, logger=logger, plugins=plugins, replace_sampler_ddp=True, sync_batchnorm=True,
     terminate_on_nan=True, multiple_trainloader_mode="min_size", **more)
@@ -319,10 +318,10 @@ pl.Trainer(accelerator="gpu", auto_lr_find=True, enable_progress_bar=True, max_e
 pl.Trainer(accelerator='gpu', enable_progress_bar=True, max_epochs=10, devices=torch.cuda.device_count() if
     torch.cuda.is_available() else 1, detect_anomaly=True, logger=[tb_logger, csv_logger])
 
-pl.Trainer(accelerator='gpu', devices=[7], max_epochs=total_epochs, logger=tb_logger, track_grad_norm=2,
+pl.Trainer(accelerator='gpu', devices=[7], max_epochs=n_epochs, logger=tb_logger, track_grad_norm=2,
     gradient_clip_val=1.5, log_every_n_steps=10, multiple_trainloader_mode='max_size_cycle')
 ->
-pl.Trainer(accelerator='gpu', devices=[7], max_epochs=total_epochs, logger=tb_logger, gradient_clip_val=1.5,
+pl.Trainer(accelerator='gpu', devices=[7], max_epochs=n_epochs, logger=tb_logger, gradient_clip_val=1.5,
     log_every_n_steps=10)
 
 pl.Trainer(max_epochs=args.epochs, gpus=1, callbacks=[checkpoint_callback], check_val_every_n_epoch=1,
@@ -430,15 +429,15 @@ def eight_gpus(monkeypatch):
 
 def names() -> dict[str, object]:
     """What the variables in CALLS stand for; new objects each time, because a Trainer keeps what it is given."""
-    numbers = dict.fromkeys(["gpus", "num_gpus", "devices_num"], 2)
-    numbers |= dict.fromkeys(["epochs", "num_epochs", "n_epochs", "total_epochs", "max_epochs", "max_epoch"], 3)
+    numbers = dict.fromkeys(["gpus", "num_gpus", "n_devices"], 2)
+    numbers |= dict.fromkeys(["epochs", "num_epochs", "n_epochs", "n_epochs", "max_epochs", "max_epoch"], 3)
     numbers |= dict.fromkeys(["max-epochs", "steps", "max_steps", "early_stop_steps"], 10)
     numbers |= dict.fromkeys(["accum_batches", "accumulate_grad_batches", "grad_steps", "accumulate", "batch_size"], 1)
     numbers |= dict.fromkeys(["progress_refresh_rate", "refresh_every", "log_steps", "verbose"], 1)
-    numbers |= {"num_nodes": 1, "gradient_clip_val": 1, "precision": 32, "process_idx": 0}
+    numbers |= {"num_nodes": 1, "gradient_clip_val": 1, "precision": 32, "rank": 0}
     flags = dict.fromkeys(["fp16", "debug", "swa", "fast_dev_run"], False)
     paths = dict.fromkeys(["resume", "path", "ckpt_path", "resume_path", "resume_from", "from_checkpoint"], None)
-    config = Config(numbers | flags | paths, working_dir="out", val_check_interval=0.5)
+    config = Config(numbers | flags | paths, folder="out", val_check_interval=0.5)
     writers = {f"{name}logger": loggers.CSVLogger("logs") for name in ("", "wandb_", "tb_", "csv_", "train_")}
     checkpoint = callbacks.ModelCheckpoint(monitor="loss")
     given = {
@@ -446,14 +445,14 @@ def names() -> dict[str, object]:
         "checkpoint": checkpoint,
         "checkpoint_callback": checkpoint,
         "callbacks": [callbacks.LearningRateMonitor()],
-        "image_logger": callbacks.LearningRateMonitor(),
-        "finetuning_callback": callbacks.LearningRateMonitor(),
+        "pictures": callbacks.LearningRateMonitor(),
+        "unfreezing": callbacks.LearningRateMonitor(),
         "early_stop": callbacks.EarlyStopping("loss"),
-        "MyPrintingCallback": callbacks.Callback,
+        "Printer": callbacks.Callback,
         "TensorBoardLogger": loggers.TensorBoardLogger,
     }
     more = {"config": config, "hparams": config, "more": {}, "plugins": None, "profiler": None, "device": "cpu"}
-    constants = {"N_GPUS": 2, "SAVE_PATH": "out", "pl": pl, "torch": torch, "Trainer": Trainer}
+    constants = {"GPUS": 2, "OUT_DIR": "out", "pl": pl, "torch": torch, "Trainer": Trainer}
     return vars(callbacks) | config | writers | more | constants | given
 
 
