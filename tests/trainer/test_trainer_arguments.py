@@ -430,7 +430,7 @@ def eight_gpus(monkeypatch):
 def names() -> dict[str, object]:
     """What the variables in CALLS stand for; new objects each time, because a Trainer keeps what it is given."""
     numbers = dict.fromkeys(["gpus", "num_gpus", "n_devices"], 2)
-    numbers |= dict.fromkeys(["epochs", "num_epochs", "n_epochs", "n_epochs", "max_epochs", "max_epoch"], 3)
+    numbers |= dict.fromkeys(["epochs", "num_epochs", "n_epochs", "max_epochs", "max_epoch"], 3)
     numbers |= dict.fromkeys(["max-epochs", "steps", "max_steps", "early_stop_steps"], 10)
     numbers |= dict.fromkeys(["accum_batches", "accumulate_grad_batches", "grad_steps", "accumulate", "batch_size"], 1)
     numbers |= dict.fromkeys(["progress_refresh_rate", "refresh_every", "log_steps", "verbose"], 1)
@@ -438,7 +438,7 @@ def names() -> dict[str, object]:
     flags = dict.fromkeys(["fp16", "debug", "swa", "fast_dev_run"], False)
     paths = dict.fromkeys(["resume", "path", "ckpt_path", "resume_path", "resume_from", "from_checkpoint"], None)
     config = Config(numbers | flags | paths, folder="out", val_check_interval=0.5)
-    writers = {f"{name}logger": loggers.CSVLogger("logs") for name in ("", "wandb_", "tb_", "csv_", "train_")}
+    writers = {f"{name}logger": loggers.CSVLogger("logs") for name in ("", "wandb_", "tb_", "csv_", "run_")}
     checkpoint = callbacks.ModelCheckpoint(monitor="loss")
     given = {
         "args": Config(config, save_checkpoints=callbacks.ModelCheckpoint()),
