@@ -15,6 +15,7 @@ import pytest
 import readme
 import yaml
 from conftest import NOTEBOOKS, ROOT
+from links import broken_links
 
 import mldrl_lite
 from mldrl_lite import sources
@@ -179,3 +180,15 @@ def test_clean_removes_nothing_that_the_environment_names():
     )
     assert "rm -rf .venv runs build" in printed.stdout
     assert "precious" not in printed.stdout
+
+
+def test_the_guide_to_running_names_options_that_exist(capsys: pytest.CaptureFixture[str]):
+    guide = (ROOT / "notebooks" / "RUNNING.md").read_text(encoding="utf-8")
+    said = ""
+    for command in ("run", "sweep", "collect", "search"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        said += capsys.readouterr().out
+    named = set(re.findall(r"--[a-z-]+", guide))
+    assert {"--timeout", "--why", "--over", "--reveal"} <= named <= set(re.findall(r"--[a-z-]+", said))
+    assert not list(broken_links(ROOT / "notebooks" / "RUNNING.md", guide))
