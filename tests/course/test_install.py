@@ -72,7 +72,8 @@ def project(tmp_path: Path) -> Path:
 
 
 def install(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "MAKE", "MFLAGS"))}
+    ours = ("PIP_", "MAKE", "MFLAGS", "CONSTRAINTS", "TORCH", "VENV")  # CI and make matrix set some of them
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     environment |= {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": (project / "pip").as_uri(), "PIP_NO_CACHE_DIR": "1"}
     command = ["make", "install", f"PYTHON={sys.executable}", f"TORCH_INDEX={(project / 'cpu').as_uri()}", *arguments]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300)

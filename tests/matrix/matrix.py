@@ -27,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
 BARE = Path(__file__).with_name("bare.sh")
-BEGIN, END = "<!-- The table of make matrix: do not edit. -->\n", "<!-- Its end. -->\n"
+BEGIN, END = "<!-- versions -->\n", "<!-- /versions -->\n"  # in the README, around the table
 STEPS = ("install", "run", "test")
 HOURS = 3  # for one step
 
@@ -270,7 +270,7 @@ def table(results: Mapping[str, Mapping[str, str]]) -> str:
         if found := results.get(name):
             cells = [found.get(key, "") for key in ("python", "torch", "lightning")]
             run = found.get("run", "`make install` failed")
-            lines.append(f"| {' | '.join([row.what, *cells, run, found.get('test', ''), found['date']])} |")
+            lines.append(f"| {' | '.join([row.what, *cells, run, found.get('test', 'not run'), found['date']])} |")
     return "".join(f"{line}\n" for line in lines)
 
 

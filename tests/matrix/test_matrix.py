@@ -12,6 +12,15 @@ import matrix
 import pytest
 from conftest import ROOT
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_shows_the_last_results():
+    _, _, rest = README.partition(matrix.BEGIN)
+    shown, end, _ = rest.partition(matrix.END)
+    assert end
+    assert shown == matrix.table(json.loads(matrix.RESULTS.read_text()))
+
 
 def test_the_table_has_a_line_for_each_result_and_says_what_failed(tmp_path: Path):
     known = {"commit": "abc1234", "date": "2026-11-26", "system": "trixie"}
@@ -21,7 +30,7 @@ def test_the_table_has_a_line_for_each_result_and_says_what_failed(tmp_path: Pat
     }
     lines = matrix.table(results).splitlines()
     assert lines[2] == "| Python 3.13 | 3.13.5 | 2.13.0 | 2.6.6 | ok | 9 passed | 2026-11-26 |"
-    assert lines[3] == "| oldest PyTorch |  |  |  | `make install` failed |  | 2026-11-26 |"
+    assert lines[3] == "| oldest PyTorch |  |  |  | `make install` failed | not run | 2026-11-26 |"
     readme = tmp_path / "README.md"
     readme.write_text(f"above\n{matrix.BEGIN}old{matrix.END}below\n")
     matrix.write_table(readme, results)
