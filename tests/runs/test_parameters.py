@@ -3,6 +3,7 @@
 import ast
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -284,7 +285,8 @@ def test_a_notebook_sees_every_kind_as_it_was_meant(tmp_path: Path):
     assert main(["run", str(notebook), *pairs, "-o", str(out), "--kernel", "python3"]) == 0
     [folder] = [path for path in out.iterdir() if path.is_dir()]
     printed = nbformat.read(folder / "page.ipynb", as_version=4).cells[-1].outputs[0].text
-    assert ast.literal_eval(printed.replace("PosixPath", "")) == [None, [3, 4], (2, "b"), {"a": 1}, "a/b", "3", 1.0]
+    place = os.path.abspath("a/b")  # a path is meant from where the command was given
+    assert ast.literal_eval(printed.replace("PosixPath", "")) == [None, [3, 4], (2, "b"), {"a": 1}, place, "3", 1.0]
     assert read_record(folder)["parameters"]["pair"] == (2, "b")
     assert read_record(folder)["given"]["place"] == Path("a/b")
 

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import sys
 
 import lightning_fabric.accelerators.cuda
 import pytest
@@ -859,6 +860,16 @@ def test_hostile_code_is_read_and_never_executed(source, tmp_path):
 def test_what_would_choke_the_parser_is_refused(source):
     with pytest.raises(InputError):
         translate(source)
+
+
+def test_nesting_that_python_reads_and_the_rewriting_does_not_is_refused():
+    nested, limit = "Trainer(gpus=" + "f(" * 90 + ")" * 90 + ")", sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 300)  # Python 3.13 reads such a text at its usual limit
+    try:
+        with pytest.raises(InputError, match="cannot be read as Python"):
+            translate(nested)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_an_odd_escape_does_not_warn():

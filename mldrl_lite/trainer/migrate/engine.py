@@ -38,6 +38,15 @@ def migrate_source(source: str, *, alone: bool = False) -> Migration:
     Raises:
         InputError: the text cannot be read as Python.
     """
+    try:
+        return _migrated(source, alone)
+    except InputError:
+        raise
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
+        raise InputError(f"The text cannot be read as Python ({error}).") from None
+
+
+def _migrated(source: str, alone: bool) -> Migration:
     if not alone and "lightning" not in source:
         return Migration(source, ())
     module = parse(source)
@@ -45,12 +54,7 @@ def migrate_source(source: str, *, alone: bool = False) -> Migration:
     if not alone and not any(name.split(".")[0] in _PACKAGES for name in reading.aliases.values()):
         return Migration(source, ())
     rewriter = Rewriter(reading)
-    try:
-        new = MetadataWrapper(module, unsafe_skip_copy=True).visit(rewriter)
-    except InputError:
-        raise
-    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
-        raise InputError(f"The text cannot be read as Python ({error}).") from None
+    new = MetadataWrapper(module, unsafe_skip_copy=True).visit(rewriter)
     findings = rewriter.book.findings()
     if new.code == source:
         return Migration(source, findings)
