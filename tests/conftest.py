@@ -14,6 +14,9 @@ ROOT = Path(__file__).parent.parent
 # A shell starts what runs in the background with Ctrl-C ignored, and what that starts would ignore it too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# And nohup does so with a terminal that is closed.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
