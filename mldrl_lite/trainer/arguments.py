@@ -15,6 +15,7 @@ import pandas as pd
 from pytorch_lightning import Trainer
 
 from mldrl_lite.messages import InputError, did_you_mean
+from mldrl_lite.trainer.effect import in_effect
 from mldrl_lite.trainer.names import GONE_BEFORE_1, GROUPS, REMOVED, RENAMED_BEFORE_1
 
 # --- the arguments of today ---------------------------------------------------------------------------------------
@@ -26,16 +27,25 @@ NEW = "new"
 def table() -> pd.DataFrame:
     """Return one row per argument of the installed Trainer, in the order of its signature.
 
-    Columns: `name`, `type` and `default` from the signature, `group` from `GROUPS`, and `summary`, the first sentence
-    that Lightning's own docstring has on it ("" if none).
+    Columns: `name`, `type` and `default` from the signature; `in effect`, what the Trainer does when it is not given
+    (the default again, where that says it); `group` from `GROUPS`; and `summary`, the first sentence that Lightning's
+    own docstring has on it ("" if none).
     """
+    effects = in_effect()
     groups = {name: group for group, names in GROUPS.items() for name in names.split()}
     summaries = _summaries(inspect.getdoc(Trainer.__init__) or "")
     rows = [
-        (name, _type_name(parameter.annotation), parameter.default, groups.get(name, NEW), summaries.get(name, ""))
+        {
+            "name": name,
+            "type": _type_name(parameter.annotation),
+            "default": parameter.default,
+            "in effect": effects.get(name, parameter.default),
+            "group": groups.get(name, NEW),
+            "summary": summaries.get(name, ""),
+        }
         for name, parameter in trainer_parameters().items()
     ]
-    return pd.DataFrame(rows, columns=["name", "type", "default", "group", "summary"], dtype=object)
+    return pd.DataFrame(rows, dtype=object)
 
 
 def trainer_parameters() -> dict[str, inspect.Parameter]:
@@ -99,7 +109,8 @@ def explain(name: str) -> Text:
         code = indent("\n".join([*removed.imports, removed.today]), "    ")
         return Text(f"{name} is gone: {removed.old} raises TypeError today. Write\n\n{code}\n\nNote: {removed.note}.")
     row = table().set_index("name").loc[name]
-    return Text(f"{name}: {row['type']} = {row['default']!r}   [{row['group']}]\n{row['summary']}")
+    effect = "" if row["in effect"] == row["default"] else f" (in effect: {row['in effect']})"
+    return Text(f"{name}: {row['type']} = {row['default']!r}{effect}   [{row['group']}]\n{row['summary']}")
 
 
 def check_known(name: object) -> None:

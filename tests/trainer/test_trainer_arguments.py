@@ -11,11 +11,13 @@ import pytorch_lightning.accelerators.cuda
 import torch
 from pytorch_lightning import Trainer, callbacks, loggers
 from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
+from pytorch_lightning.profilers import PassThroughProfiler
 from torch.utils.data import DataLoader
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.trainer import arguments as trainer_arguments
 from mldrl_lite.trainer.arguments import NEW, explain, table
+from mldrl_lite.trainer.effect import READ, in_effect
 from mldrl_lite.trainer.migrate.snippet import Translation, translate
 from mldrl_lite.trainer.names import GROUPS, REMOVED, REMOVED_STRATEGIES
 
@@ -532,13 +534,102 @@ def test_an_argument_of_a_newer_lightning_falls_into_the_group_new(monkeypatch):
     assert "suggest_integrations: bool = True   [new]" in explain("suggest_integrations")
 
 
+# --- the default in effect ----------------------------------------------------------------------------------------
+
+
+def test_an_argument_whose_default_is_no_value_says_what_is_in_effect():
+    rows = table().set_index("name")
+    assert rows[rows["in effect"].map(lambda value: value is None or value == -1)].empty
+    says_it = rows[rows["default"].map(lambda value: value is not None and value != -1)]
+    assert list(says_it["in effect"]) == list(says_it["default"])
+
+
+def test_to_write_the_default_in_effect_changes_nothing(tmp_path):
+    values = {
+        name: value for name, value in in_effect().items() if name in READ and name not in ("logger", "callbacks")
+    }
+    assert (values["log_every_n_steps"], values["num_sanity_val_steps"], values["precision"]) == (50, 2, "32-true")
+    plain, written = (Trainer(default_root_dir=tmp_path, **given) for given in ({}, values))
+    assert [type(callback) for callback in written.callbacks] == [type(callback) for callback in plain.callbacks]
+    for name in values:
+        assert getattr(written, name, None) == getattr(plain, name, None)
+        assert table().set_index("name").loc[name, "in effect"] == values[name]
+
+
+def test_the_defaults_in_effect_are_what_the_trainer_has(tmp_path):
+    trainer = Trainer(default_root_dir=tmp_path)
+    names = [type(callback).__name__ for callback in trainer.callbacks]
+    assert in_effect()["callbacks"] == ", ".join(names)
+    assert in_effect()["logger"] == type(trainer.logger).__name__
+    assert isinstance(trainer.profiler, PassThroughProfiler)
+    assert not [callback for callback in trainer.callbacks if isinstance(callback, callbacks.Timer)]
+    assert (trainer.max_steps, trainer.min_steps, trainer.min_epochs) == (-1, None, None)
+    assert trainer.gradient_clip_val is None
+
+
+QUICK = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+
+
+class Stopper(callbacks.Callback):
+    """End the run after its first epoch, and keep the limit that it had."""
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        self.limit, trainer.should_stop = trainer.max_epochs, True
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("given", "limit"), [({}, 1000), ({"max_steps": 9}, -1), ({"max_time": {"hours": 1}}, -1)])
+def test_epochs_are_limited_as_told_and_there_is_no_minimum(given, limit):
+    stopper = Stopper()
+    trainer = Trainer(accelerator="cpu", callbacks=[stopper], limit_train_batches=2, **given, **QUICK)
+    trainer.fit(BoringModel())
+    assert stopper.limit == limit
+    assert str(limit).replace("-1", "no limit") in in_effect()["max_epochs"]
+    assert trainer.current_epoch == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_gradients_are_clipped_by_the_algorithm_that_is_told():
+    ends = {}
+    for algorithm in (None, "norm", "value"):
+        torch.manual_seed(0)
+        model = BoringModel()
+        clipped = {"gradient_clip_val": 0.1, "gradient_clip_algorithm": algorithm}
+        Trainer(accelerator="cpu", max_steps=2, limit_val_batches=0, **clipped, **QUICK).fit(model)
+        ends[algorithm] = model.layer.weight.detach()
+    assert torch.equal(ends[None], ends[in_effect()["gradient_clip_algorithm"]])
+    assert not torch.equal(ends[None], ends["value"])
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_trainer_that_is_told_nothing_leaves_the_switches_of_pytorch(on, monkeypatch):
+    before = torch.are_deterministic_algorithms_enabled()
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", on)
+    try:
+        torch.use_deterministic_algorithms(on)
+        in_effect()
+        assert (torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark) == (on, on)
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def test_to_ask_for_the_defaults_says_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    in_effect()
+    assert capsys.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- explain ------------------------------------------------------------------------------------------------------
 
 
 def test_explain_an_argument_of_today():
     text = explain("max_time")
     assert repr(text) == str(text), "the prompt should show the text, not a quoted string"
-    assert text.startswith("max_time: str | timedelta | dict[str, int] | None = None   [how long]\nStop training after")
+    first, second = text.splitlines()[:2]
+    assert first == "max_time: str | timedelta | dict[str, int] | None = None (in effect: no limit)   [how long]"
+    assert second.startswith("Stop training after")
+    assert explain("devices").startswith("devices: list[int] | str | int = 'auto'   [hardware]\n")
 
 
 def test_explain_an_argument_of_1x():
