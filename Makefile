@@ -3,6 +3,7 @@
 # make lab    JupyterLab, opened on the first notebook
 # make workshop    what a teacher hands out, in build/workshop; PROFILE=small shortens the long cells
 # make test-browser    the tests that need a browser
+# make test-gpu    what only a GPU can show, and every notebook beside one; without a GPU, the CPU stands in for it
 # make bench  what the course says about speed, measured: a table and a figure in build/bench
 # make matrix the first two on other Pythons and with other versions: tests/matrix/matrix.py says how
 # Each of them builds the environment .venv first, where it is not there; TORCH=cpu gives it PyTorch's small CPU build.
@@ -30,7 +31,7 @@ endif
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install run test test-browser bench lab workshop notebooks readme lint clean matrix FORCE
+.PHONY: install run test test-browser test-gpu bench lab workshop notebooks readme lint clean matrix FORCE
 
 install: $(VENV)/installed
 
@@ -97,6 +98,9 @@ matrix:
 # Two at once: each has a JupyterLab of its own, whose kernel keeps a core busy.
 test-browser: install
 	$(BIN)/python -m pytest tests/browser -n 2 --dist loadgroup --durations 15
+
+test-gpu: install
+	$(BIN)/python -m pytest tests/gpu -n 4 --durations 15
 
 notebooks: install
 	$(BIN)/mldrl-lite store $(NOTEBOOKS)

@@ -12,6 +12,7 @@ ALLOWED = (
     "this system cannot fork",
     "needs network namespaces",
     "root may write anywhere",
+    "no GPU here",
     "this disk cannot exchange two names",
     # Packages that people may have beside the course; the environment of the tests has them not, on purpose.
     "could not import 'lightning'",
