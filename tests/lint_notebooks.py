@@ -22,6 +22,10 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 # The path of a machine, the address of an object, the rest of a progress bar: other on each machine and day.
 PASSING = r"(?:/work|/home|/root|/tmp|/usr|site-packages|[A-Z]:\\)|0x[0-9a-f]{6}|it/s\]|\d\d:\d\d[:<]"
 
+# The cells of an exercise by their tags, in order, and the text that a solution is folded into.
+EXERCISE = {"exercise": "code", "check": "code", "solution": "markdown"}
+FOLDED = r"<details><summary>Solution</summary>\n\n([^`]+\n\n)?```python\n[\s\S]+\n```\n\n([^`]+\n\n)?</details>"
+
 Cell = dict[str, Any]
 
 
@@ -78,7 +82,7 @@ def sizes(cells: Sequence[Cell], number: str) -> Iterator[str]:
     yield from (f"a cell of over 25 lines: {source[:60]!r}" for source in code if lines_of_code(source) > 25)
     if median(sum(bool(line.strip()) for line in source.splitlines()) for source in code) > 6:
         yield "half of the code cells have over six lines"
-    for prose in map(text, of_kind(cells, "markdown")[1:]):
+    for prose in (text(cell) for cell in of_kind(cells, "markdown")[1:] if "solution" not in tags(cell)):
         if len(re.sub(r"\|.*\||\$[^$]*\$", "", prose).split()) > 120:
             yield f"a text of over 120 words: {prose[:60]!r}"
 
@@ -111,7 +115,29 @@ def kinds(cells: Sequence[Cell], number: str) -> Iterator[str]:
         yield "fewer than three outputs are compared by nbval"
 
 
-RULES = (opening, recap, sizes, headings, stored, kinds)
+def folded(cells: Sequence[Cell], number: str) -> Iterator[str]:
+    checked = cells[2]
+    if "hide-input" not in tags(checked) or not checked["metadata"].get("jupyter", {}).get("source_hidden"):
+        yield "the cell that checks the parameters is not hidden: source_hidden, and the tag hide-input"
+
+
+def exercises(cells: Sequence[Cell], number: str) -> Iterator[str]:
+    found = [(place, tag, cell) for place, cell in enumerate(cells) for tag in tags(cell) if tag in EXERCISE]
+    if [tag for _, tag, _ in found] != [*EXERCISE] * (len(found) // 3):
+        yield "its exercises do not come as exercise, check, solution"
+        return
+    for (start, _, exercise), _, (end, _, _) in zip(found[::3], found[1::3], found[2::3], strict=True):
+        if end != start + 2:
+            yield f"between exercise and solution stands more than a check: {text(exercise)[:60]!r}"
+    yield from (f"a cell tagged {tag} is not {EXERCISE[tag]}" for _, tag, c in found if c["cell_type"] != EXERCISE[tag])
+    for _, tag, cell in found:
+        if tag == "solution" and not re.fullmatch(FOLDED, text(cell)):
+            yield f"a solution is not folded as the others are: {text(cell)[:60]!r}"
+        if tag == "check" and any("Right" in "".join(o.get("data", {}).get("text/plain", "")) for o in outputs([cell])):
+            yield f"a check is stored that says Right: {text(cell)[-60:]!r}"
+
+
+RULES = (opening, recap, sizes, headings, stored, kinds, folded, exercises)
 
 
 def problems(notebook: Path) -> list[str]:

@@ -187,7 +187,13 @@ _VIEW = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block html_head_css -%}{{ super() }}
 <style>body.jp-Notebook { max-width: 60rem; margin: auto } details { margin: 0.5rem 0 }
+.jp-CodeCell > details > summary { margin-left: 5.1rem }
 .jp-InputArea .highlight pre { white-space: pre-wrap; overflow-wrap: anywhere }</style>{%- endblock -%}
+{%- block input_group -%}
+{%- if "hide-input" in cell.metadata.get("tags", []) -%}
+<details><summary>Code</summary>{{ super() }}</details>
+{%- else -%}{{ super() }}{%- endif -%}
+{%- endblock -%}
 {%- block data_png scoped -%}
 <div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
 <img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
@@ -197,22 +203,14 @@ _VIEW = """{%- extends 'lab/index.html.j2' -%}
 
 
 def web_page(node: NotebookNode, stem: str) -> str:
-    """Return a stored notebook as one web page that needs no network: formulas drawn, solutions folded away."""
+    """Return a stored notebook as one web page that needs no network: formulas drawn, what is hidden folded."""
     node = nbformat.from_dict(node)
-    for position, cell in enumerate(node.cells):
-        if "solution" in tags(cell):
-            node.cells[position] = nbformat.v4.new_markdown_cell(_folded(cell.source), id=cell.id)
-        elif "check" in tags(cell):
-            cell.outputs = []  # the praise of the right answer would tell it
-        elif cell.cell_type == "markdown":
+    for cell in node.cells:
+        if cell.cell_type == "markdown":
             cell.source = draw_formulas(relink(cell.source, lambda target: _to_page(target, "", "../")))
     exporter = HTMLExporter(raw_template=_VIEW, template_name="lab")
     html, _ = exporter.from_notebook_node(node, {"metadata": {"name": stem}})
     return "\n".join(line.rstrip() for line in html.splitlines()) + "\n"
-
-
-def _folded(source: str) -> str:
-    return f"<details><summary>Solution</summary>\n\n```python\n{source}\n```\n\n</details>"
 
 
 def _to_page(target: str, pages: str, top: str) -> str | None:
@@ -312,7 +310,7 @@ start, is in the <a href="README.md">README</a>. Nothing here needs the network.
 <a href="notebooks/{{ card.stem }}.ipynb">Notebook</a>
 <a href="html/{{ card.stem }}.html">Read it on the web</a>
 <details><summary>Solutions</summary>
-<a href="solutions/{{ card.stem }}.ipynb">the notebook as it was run, with every solution</a></details>
+<a href="solutions/{{ card.stem }}.ipynb">the notebook as it was run, with every solution folded in it</a></details>
 </nav>
 </article>
 {% endfor %}
@@ -332,7 +330,7 @@ jupyter lab --ServerApp.root_dir=. notebooks/00_quickstart.ipynb
 ```
 
 - `notebooks/` is yours to work in: run the cells, fill in the exercises, run the checks.
-- `solutions/` holds the same notebooks with every solution, as they were run. Try first.
+- `solutions/` holds the same notebooks as they were run, with every solution folded below its check. Try first.
 - `index.html`, opened in a browser, lists all notebooks and shows them as web pages.
 - `package/` is the small package that the notebooks import.
 

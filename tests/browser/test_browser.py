@@ -11,7 +11,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import textwrap
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -24,6 +23,7 @@ import pytest
 from conftest import NOTEBOOKS, ROOT
 from nbformat import NotebookNode
 from PIL import Image
+from solved import code_of
 
 from mldrl_lite.figures import COLOURS
 from mldrl_lite.runs import pictures
@@ -169,11 +169,6 @@ def test_a_progress_bar_is_drawn_while_a_fit_runs(jupyter: "lab.Lab", page: "pla
 # An exercise
 
 
-def right_answer(solution: str) -> str:
-    """The body of a solution cell, `if name is ...:` taken away."""
-    return textwrap.dedent(solution.partition("\n")[2])
-
-
 def colour(name: str) -> str:
     """A colour of the course as a browser names it."""
     parts = [int(COLOURS[name].lstrip("#")[at : at + 2], 16) for at in (0, 2, 4)]
@@ -188,7 +183,7 @@ def try_exercises(page: "playwright.Page", stored: NotebookNode, student: Notebo
         name = student.cells[exercise].source.partition(" = ")[0]
         answers = {
             f"{name} = 0": ("Not yet", "orange"),
-            right_answer(stored.cells[solution].source): ("Right", "green"),
+            code_of(stored.cells[solution]): ("Right", "green"),
         }
         for text, (word, hue) in answers.items():
             lab.answer(page, exercise, text)

@@ -21,6 +21,14 @@ def show(node: Node, data: dict[str, Any]) -> None:
     first_code(node)["outputs"] = [{"output_type": "display_data", "data": data, "metadata": {}}]
 
 
+def tagged(node: Node, tag: str) -> dict[str, Any]:
+    return next(cell for cell in node["cells"] if tag in cell["metadata"].get("tags", []))
+
+
+def praise(node: Node) -> None:
+    tagged(node, "check")["outputs"][0]["data"]["text/plain"] = ["Right: it is."]
+
+
 FAULTS: dict[str, Callable[[Node], object]] = {
     "the title is not '# 00": lambda node: node["cells"][0].update(source=["# Quickstart\n"]),
     "the opening does not promise": lambda node: node["cells"][0].update(source=["# 00 · A\n"]),
@@ -38,6 +46,14 @@ FAULTS: dict[str, Callable[[Node], object]] = {
     "'/tmp' is stored": lambda node: show(node, {"text/plain": ["in /tmp/x"]}),
     "not one result": lambda node: show(node, {lint_notebooks.RESULT: {}}),
     "are compared by nbval": lambda node: [cell["metadata"].pop("tags", None) for cell in node["cells"]],
+    "that checks the parameters is not hidden": lambda node: node["cells"][2]["metadata"].pop("jupyter"),
+    "do not come as exercise, check, solution": lambda node: node["cells"].remove(tagged(node, "check")),
+    "stands more than a check": lambda node: node["cells"].insert(
+        node["cells"].index(tagged(node, "solution")), node["cells"][1] | {"metadata": {}}
+    ),
+    "a cell tagged solution is not markdown": lambda node: tagged(node, "solution").update(cell_type="raw"),
+    "a solution is not folded": lambda node: tagged(node, "solution").update(source=["```python\n", "a = 1\n", "```"]),
+    "a check is stored that says Right": praise,
     "larger than 300 kB": lambda node: node["cells"].append(node["cells"][0] | {"source": ["x" * 300_000]}),
     "its metadata has more": lambda node: node["metadata"].update(widgets={}),
 }

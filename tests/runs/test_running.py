@@ -9,6 +9,7 @@ import psutil
 import pytest
 from conftest import NOTEBOOKS, find_rosmap
 from nbformat import NotebookNode
+from solved import solved, tags
 
 from mldrl_lite.kernels.kernelspec import default_kernel
 from mldrl_lite.runs import declared_parameters
@@ -25,20 +26,8 @@ def run(node: NotebookNode | Path, folder: Path, parameters: dict[str, object], 
     return papermill.execute_notebook(node, str(folder / "copy.ipynb"), chosen, **options)
 
 
-def with_an_early_check(node: NotebookNode) -> NotebookNode:
-    """Put a copy of each check before its solution, where the learner has not yet answered."""
-    cells = []
-    for i, cell in enumerate(node.cells):
-        if "solution" in cell.metadata.get("tags", []):
-            check = nbformat.from_dict({**node.cells[i + 1], "id": f"early-{i}"})
-            cells.append(check)
-        cells.append(cell)
-    node.cells = cells
-    return node
-
-
 def verdicts(node: NotebookNode) -> list[str]:
-    checks = [cell for cell in node.cells if "check" in cell.metadata.get("tags", [])]
+    checks = [cell for cell in node.cells if "check" in tags(cell)]
     texts = [[output.data["text/plain"] for output in cell.outputs if "data" in output] for cell in checks]
     return [re.match(r"Right|Not yet", text[-1]).group() for text in texts]
 
@@ -66,8 +55,9 @@ DATA = {notebook: other_data(notebook) for notebook in NOTEBOOKS}
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_other_data_and_the_exercises(notebook: Path, tmp_path: Path):
-    node = with_an_early_check(nbformat.read(notebook, as_version=4))
-    executed = run(node, tmp_path, OTHER | DATA[notebook], declared_parameters(notebook))
+    node = solved(nbformat.read(notebook, as_version=4))
+    parameters = node.cells[1].metadata.get("small", {}) | OTHER | DATA[notebook]
+    executed = run(node, tmp_path, parameters, declared_parameters(notebook))
     found = verdicts(executed)
     assert len(found) >= 4
     assert found == ["Not yet", "Right"] * (len(found) // 2)

@@ -15,6 +15,7 @@ import torch
 from answers import ANSWERS
 from conftest import NOTEBOOKS
 from pytorch_lightning import Callback, LightningModule
+from solved import code_of
 
 from mldrl_lite import teach
 from mldrl_lite.teach import Feedback, not_yet, right
@@ -97,10 +98,10 @@ def solutions() -> dict[str, tuple[str, str]]:
     found = {}
     for path in NOTEBOOKS:
         cells = nbformat.read(path, as_version=4).cells
-        places = [i for i, cell in enumerate(cells) if "solution" in cell.metadata.get("tags", [])]
-        for i in places:
-            name = re.findall(r"^(check_\w+)\(", cells[i + 1].source, re.M)[-1]
-            found[name] = (cells[i].source.partition("\n")[2], cells[i - 2].source)  # without "if name is ...:"
+        for task, _, check, solution in zip(cells, cells[1:], cells[2:], cells[3:], strict=False):
+            if "solution" in solution.metadata.get("tags", []):
+                name = re.findall(r"^(check_\w+)\(", check.source, re.M)[-1]
+                found[name] = (code_of(solution), task.source)
     return found
 
 
