@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mldrl_lite.messages import InputError, require
-from mldrl_lite.runs.formats import FORMATS, as_table, check_format
+from mldrl_lite.runs.results.formats import FORMATS, as_table, check_format
 from mldrl_lite.runs.search.command import add_search, run_search
 
 if TYPE_CHECKING:
-    from mldrl_lite.runs.parameters import Declared
-    from mldrl_lite.runs.table import Table
+    from mldrl_lite.runs.notebook.parameters import Declared
+    from mldrl_lite.runs.results.table import Table
 
 _INTERRUPTED = 128 + signal.SIGINT
 _VALUES = (
@@ -121,7 +121,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from mldrl_lite.runs.parameters import Declared
+    from mldrl_lite.runs.notebook.parameters import Declared
 
     return _grid(options, _read(options, Declared.read_several))
 
@@ -132,8 +132,8 @@ def _search(options: argparse.Namespace) -> int:
 
 def _read(options: argparse.Namespace, read: "Callable[[Declared, str], list[Any]]") -> dict[str, list[Any]]:
     """Read the texts of the command line as the notebook declares them."""
-    from mldrl_lite.runs.notebooks import declared, glance
-    from mldrl_lite.runs.parameters import check_grid, check_names
+    from mldrl_lite.runs.notebook.file import declared, glance
+    from mldrl_lite.runs.notebook.parameters import check_grid, check_names
 
     names, stem, texts = declared(glance(options.notebook)), options.notebook.stem, _pairs(options)
     check_names(texts, names, stem)
@@ -141,8 +141,8 @@ def _read(options: argparse.Namespace, read: "Callable[[Declared, str], list[Any
 
 
 def _grid(options: argparse.Namespace, grid: Mapping[str, Any]) -> int:
-    from mldrl_lite.runs.sweeps import sweep
-    from mldrl_lite.runs.table import table_of_runs
+    from mldrl_lite.runs.results.table import table_of_runs
+    from mldrl_lite.runs.sweeps.sweep import sweep
 
     check_format(options.format)
     out = options.out or Path("runs", f"sweep_{options.notebook.stem}")
@@ -158,7 +158,7 @@ def _grid(options: argparse.Namespace, grid: Mapping[str, Any]) -> int:
 
 
 def _collect(options: argparse.Namespace) -> int:
-    from mldrl_lite.runs.table import summarise
+    from mldrl_lite.runs.results.table import summarise
 
     check_format(options.format)
     table = summarise(options.out)
@@ -177,7 +177,7 @@ def _stream(layout: str) -> TextIO:
 
 def _explain(out: Path, stream: TextIO) -> None:
     """Print what has changed since each run that ended well."""
-    from mldrl_lite.runs.record import outdated, records
+    from mldrl_lite.runs.record.record import outdated, records
 
     for path, record in records(out):
         for line in outdated(record, out) if record["status"] == "ok" else ():
@@ -185,7 +185,7 @@ def _explain(out: Path, stream: TextIO) -> None:
 
 
 def _show_repeats(options: argparse.Namespace, table: "Table") -> int:
-    from mldrl_lite.runs.repeats import average, write_repeats
+    from mldrl_lite.runs.results.repeats import average, write_repeats
 
     names = {side: [name.strip() for name in getattr(options, side).split(",") if name] for side in ("by", "over")}
     repeats = average(table, **names, baseline=_baseline(options.baseline), folds=options.folds)
@@ -196,7 +196,7 @@ def _show_repeats(options: argparse.Namespace, table: "Table") -> int:
 
 
 def _baseline(text: str) -> dict[str, str]:
-    from mldrl_lite.runs.values import parts
+    from mldrl_lite.runs.notebook.values import parts
 
     pairs = [part.partition("=") for part in parts(text)] if text else []
     if not all(sign for _, sign, _ in pairs):
@@ -223,15 +223,15 @@ def _printed(table: "Table", layout: str) -> str:
 
 
 def _fixed(table: "Table") -> list[str]:
-    from mldrl_lite.runs.table import varied
+    from mldrl_lite.runs.results.table import varied
 
     return [name for name in table.parameters if len(table.rows) > 1 and name not in varied(table)]
 
 
 def _remarks(table: "Table", out: Path) -> Iterator[str]:
+    from mldrl_lite.runs.notebook.values import code
+    from mldrl_lite.runs.results.table import SUMMARY
     from mldrl_lite.runs.search.folder import hides_test_results
-    from mldrl_lite.runs.table import SUMMARY
-    from mldrl_lite.runs.values import code
 
     if hides_test_results(out):
         yield "test results of a search stay hidden until it is called with --reveal, which is recorded"
@@ -259,7 +259,7 @@ def _store(options: argparse.Namespace) -> int:
 
 
 def _picture(options: argparse.Namespace) -> int:
-    from mldrl_lite.runs.notebooks import glance, pictures
+    from mldrl_lite.runs.notebook.file import glance, pictures
 
     images = pictures(glance(options.notebook))
     if not images:

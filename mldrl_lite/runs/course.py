@@ -8,11 +8,11 @@ from nbformat import NotebookNode
 
 from mldrl_lite.messages import InputError, did_you_mean, listing
 from mldrl_lite.runs import launch
-from mldrl_lite.runs.kernel import threads
 from mldrl_lite.runs.launch import NotebookRun
-from mldrl_lite.runs.notebooks import declared, open_notebook
-from mldrl_lite.runs.notebooks import profile as profile_of
-from mldrl_lite.runs.parameters import PROFILES, Declared, without_default
+from mldrl_lite.runs.notebook.file import declared, open_notebook
+from mldrl_lite.runs.notebook.file import profile as profile_of
+from mldrl_lite.runs.notebook.parameters import PROFILES, Declared, without_default
+from mldrl_lite.runs.process.kernel import threads
 
 
 def run_course(

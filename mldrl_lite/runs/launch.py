@@ -19,11 +19,7 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 
 from mldrl_lite.messages import InputError
-from mldrl_lite.runs.endings import DIED, ending
-from mldrl_lite.runs.engine import Engine, KernelEndedError, LeftError, LimitError, Watch
-from mldrl_lite.runs.kernel import driving, lines
-from mldrl_lite.runs.limits import Limits
-from mldrl_lite.runs.notebooks import (
+from mldrl_lite.runs.notebook.file import (
     kernel_for,
     open_notebook,
     own_folder,
@@ -33,7 +29,11 @@ from mldrl_lite.runs.notebooks import (
     with_language,
     with_parameters,
 )
-from mldrl_lite.runs.places import anchored, hint, working_folder
+from mldrl_lite.runs.notebook.places import anchored, hint, working_folder
+from mldrl_lite.runs.process.endings import DIED, ending
+from mldrl_lite.runs.process.engine import Engine, KernelEndedError, LeftError, LimitError, Watch
+from mldrl_lite.runs.process.kernel import driving, lines
+from mldrl_lite.runs.process.limits import Limits
 from mldrl_lite.runs.progress import bar_options
 
 # What goes wrong is in the run's error; papermill would print it a second time.

@@ -14,9 +14,9 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
-from mldrl_lite.runs.kernel import driving, threads
-from mldrl_lite.runs.notebooks import kernel_for, open_notebook, parameters_cell, profile
-from mldrl_lite.runs.values import assignments
+from mldrl_lite.runs.notebook.file import kernel_for, open_notebook, parameters_cell, profile
+from mldrl_lite.runs.notebook.values import assignments
+from mldrl_lite.runs.process.kernel import driving, threads
 
 
 def store(notebook: Path, kernel: str | None = None) -> None:

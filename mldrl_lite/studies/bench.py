@@ -25,7 +25,7 @@ from tqdm import tqdm
 from mldrl_lite.kernels import kernelspec, standin
 from mldrl_lite.runs.course import run_course
 from mldrl_lite.runs.launch import execute_notebook
-from mldrl_lite.runs.notebooks import open_notebook
+from mldrl_lite.runs.notebook.file import open_notebook
 from mldrl_lite.studies.bench_fits import fit_growth, fits
 from mldrl_lite.studies.bench_runs import sweep_empty, thousand_runs
 from mldrl_lite.studies.light import cpu_seconds, light_commands

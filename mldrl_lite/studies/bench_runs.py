@@ -10,9 +10,9 @@ import nbformat
 import psutil
 from nbformat.v4 import new_code_cell, new_notebook
 
-from mldrl_lite.runs.record import records
-from mldrl_lite.runs.sweeps import sweep
-from mldrl_lite.runs.table import collect
+from mldrl_lite.runs.record.record import records
+from mldrl_lite.runs.results.table import collect
+from mldrl_lite.runs.sweeps.sweep import sweep
 from mldrl_lite.studies.measuring import MIB, Report, growth, plain
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mldrl_lite.runs.table import collect
+from mldrl_lite.runs.results.table import collect
 
 
 def light_commands(folder: Path, notebook: Path) -> dict[str, list[str]]:

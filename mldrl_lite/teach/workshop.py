@@ -21,7 +21,7 @@ from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocess
 from nbformat import NotebookNode
 
 from mldrl_lite.messages import InputError, Scalar, listing
-from mldrl_lite.runs.parameters import PROFILES
+from mldrl_lite.runs.notebook.parameters import PROFILES
 
 ZIP = "mldrl-lite-workshop.zip"
 _LINK = re.compile(r"(!?)\[((?:[^\]`]|`[^`]*`)*)\]\(([^)\s]+)\)")

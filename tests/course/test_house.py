@@ -59,8 +59,8 @@ def test_what_a_room_offers_is_there_and_seen(stub: Path):
 
 # Each turns one arrow round; the words are of the contract that must break.
 TURNED_ROUND = {
-    "sources.py": ("from mldrl_lite.runs.sweeps import sweep", "the core uses no room"),
-    "runs/table.py": ("from mldrl_lite.teach.quiz import self_test", "in one direction only"),
+    "sources.py": ("from mldrl_lite.runs.sweeps.sweep import sweep", "the core uses no room"),
+    "runs/results/table.py": ("from mldrl_lite.teach.quiz import self_test", "in one direction only"),
     "trainer/arguments.py": ("from mldrl_lite.model import MMDynamic", "knows nothing of our model"),
     "kernels/kernelspec.py": ("from mldrl_lite.messages import InputError", "Kernels stand alone"),
 }

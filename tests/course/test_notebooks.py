@@ -14,8 +14,8 @@ from nbformat import NotebookNode
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 from solved import code_of, tags
 
-from mldrl_lite.runs.notebooks import declared, glance
-from mldrl_lite.runs.parameters import declared_in
+from mldrl_lite.runs.notebook.file import declared, glance
+from mldrl_lite.runs.notebook.parameters import declared_in
 from mldrl_lite.trainer import HookRecorder, hook_names
 from mldrl_lite.trainer.names import REMOVED
 

@@ -21,7 +21,9 @@ import mldrl_lite
 from mldrl_lite import sources
 from mldrl_lite.__main__ import main
 from mldrl_lite.kernels import kernelspec
-from mldrl_lite.runs import declared_parameters, record, sweeps
+from mldrl_lite.runs import declared_parameters
+from mldrl_lite.runs.record import record
+from mldrl_lite.runs.sweeps import sweep as sweeps
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = "\n".join(re.findall(r"^```\n(.*?)^```", README, re.M | re.S))

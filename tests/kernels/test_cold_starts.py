@@ -20,7 +20,7 @@ from mldrl_lite.kernels import kernelspec
 from mldrl_lite.kernels import standin as warm
 from mldrl_lite.kernels.kernelspec import NAME, default_kernel, install
 from mldrl_lite.runs import launch
-from mldrl_lite.runs.kernel import _say_once
+from mldrl_lite.runs.process.kernel import _say_once
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels need Linux")
 Plant = Callable[[str], contextlib.AbstractContextManager[Runtime]]

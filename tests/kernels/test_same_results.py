@@ -10,7 +10,7 @@ from kernel_tools import Runtime, course  # noqa: F401 (a fixture)
 
 from mldrl_lite.kernels.kernelspec import NAME
 from mldrl_lite.runs.launch import run_notebook
-from mldrl_lite.runs.notebooks import open_notebook, profile
+from mldrl_lite.runs.notebook.file import open_notebook, profile
 
 # ruff: noqa: F811 (a fixture is imported, and is an argument)
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels need Linux")

@@ -16,8 +16,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mldrl_lite.kernels.kernelspec import default_kernel
-from mldrl_lite.runs import limits, sweep
-from mldrl_lite.runs.interrupts import heard_between_steps
+from mldrl_lite.runs import sweep
+from mldrl_lite.runs.process import limits
+from mldrl_lite.runs.process.interrupts import heard_between_steps
 
 # The parent of a sweep whose runs are pretended: they say that they have begun, and take their time.
 PRETENDED = """

@@ -11,8 +11,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from mldrl_lite.__main__ import main
 from mldrl_lite.kernels.kernelspec import default_kernel
-from mldrl_lite.runs import collect, installed, origin, record, sweep
-from mldrl_lite.runs.watch import Watcher
+from mldrl_lite.runs import collect, sweep
+from mldrl_lite.runs.process.watch import Watcher
+from mldrl_lite.runs.record import installed, origin, record
 
 READS = """import helper
 %run script.py

@@ -15,10 +15,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError, did_you_mean, listing, require
 from mldrl_lite.runs import launch, sweep
-from mldrl_lite.runs.notebooks import declared, glance, with_parameters
-from mldrl_lite.runs.parameters import MISSING, declared_in
-from mldrl_lite.runs.record import folder_name, read_record, same
-from mldrl_lite.runs.values import Expression, as_plain, assignments, code, from_json, parts, to_json
+from mldrl_lite.runs.notebook.file import declared, glance, with_parameters
+from mldrl_lite.runs.notebook.parameters import MISSING, declared_in
+from mldrl_lite.runs.notebook.values import Expression, as_plain, assignments, code, from_json, parts, to_json
+from mldrl_lite.runs.record.record import folder_name, read_record, same
 
 GOOD = [
     (1, float, {"above": 0}),

@@ -11,8 +11,8 @@ from test_table import leave_run
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.runs import read_table
-from mldrl_lite.runs.repeats import average, mean_interval
-from mldrl_lite.runs.table import Table
+from mldrl_lite.runs.results.repeats import average, mean_interval
+from mldrl_lite.runs.results.table import Table
 
 LR = (0.001, 0.01)
 

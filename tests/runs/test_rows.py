@@ -15,7 +15,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
-from mldrl_lite.runs import collect, launch, lock, run_notebook, sweep, table
+from mldrl_lite.runs import collect, launch, run_notebook, sweep
+from mldrl_lite.runs.record import lock
+from mldrl_lite.runs.results import table
 
 
 def make(path: Path, *cells: object, parameters: str = "n = 1\nout_dir = ''") -> Path:

@@ -13,7 +13,7 @@ from solved import solved, tags
 
 from mldrl_lite.kernels.kernelspec import default_kernel
 from mldrl_lite.runs import declared_parameters
-from mldrl_lite.runs.notebooks import read_result
+from mldrl_lite.runs.notebook.file import read_result
 
 # Few epochs: what is tested here is that the page holds, not how well it learns.
 OTHER = {"data_type": "WDBC", "cv": 3, "max_epochs": 4, "seed": 1, "hidden_dim": 8}

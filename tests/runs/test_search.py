@@ -13,13 +13,13 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
-from mldrl_lite.runs import sweeps
-from mldrl_lite.runs.parameters import Declared
+from mldrl_lite.runs.notebook.parameters import Declared
+from mldrl_lite.runs.results.table import table_of_runs
 from mldrl_lite.runs.search.folder import alone, hides_test_results, is_test, read_spec, reveal
 from mldrl_lite.runs.search.report import told, told_of_test, write_report
 from mldrl_lite.runs.search.space import Range, Values, read_space
 from mldrl_lite.runs.search.trials import Goal, Search, Spec, Trial
-from mldrl_lite.runs.table import table_of_runs
+from mldrl_lite.runs.sweeps import sweep as sweeps
 
 pytest.importorskip("optuna")
 SPACE = {"lr": Range(1e-4, 1e-1, log=True), "width": Range(16, 256), "kind": Values(("a", "b"))}

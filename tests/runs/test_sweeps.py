@@ -26,9 +26,11 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
-from mldrl_lite.runs import collect, installed, launch, origin, sweep, sweeps
-from mldrl_lite.runs.parameters import declared_in
-from mldrl_lite.runs.record import folder_name
+from mldrl_lite.runs import collect, launch, sweep
+from mldrl_lite.runs.notebook.parameters import declared_in
+from mldrl_lite.runs.record import installed, origin
+from mldrl_lite.runs.record.record import folder_name
+from mldrl_lite.runs.sweeps import sweep as sweeps
 
 PARAMETERS = """n = 1  # a whole number
 rate = 0.1  # above 0
@@ -443,7 +445,7 @@ def test_interrupted_it_starts_no_more_in_an_executor(notebook: Path, pretence: 
 FORKS = """
 import os, sys, time
 from pathlib import Path
-from mldrl_lite.runs.lock import sweep_lock
+from mldrl_lite.runs.record.lock import sweep_lock
 folder, (there, here) = Path(sys.argv[1]), os.pipe()
 with sweep_lock(folder):
     if os.fork() == 0:

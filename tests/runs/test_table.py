@@ -17,9 +17,9 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from mldrl_lite import notebook as page
 from mldrl_lite.__main__ import main
 from mldrl_lite.runs import collect, read_table
-from mldrl_lite.runs.notebooks import read_result
-from mldrl_lite.runs.table import FIGURE, TABLE
-from mldrl_lite.runs.values import to_json
+from mldrl_lite.runs.notebook.file import read_result
+from mldrl_lite.runs.notebook.values import to_json
+from mldrl_lite.runs.results.table import FIGURE, TABLE
 
 ORIGIN = {"cells": [], "notebook": "page.ipynb", "kernel": "python3", "cwd": "", "data": ""}
 ORIGIN |= {"files": {}, "packages": {}, "site": [], "watched": True, "at": 0}
@@ -188,7 +188,9 @@ def test_an_unknown_format_is_refused_before_anything_is_read(runs: Path, capsys
 
 def test_the_picture_is_drawn_anew_when_the_table_changes_or_it_is_gone(runs: Path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("mldrl_lite.runs.picture.draw_sweep", lambda *_: drawn.append(1) or _[-1].write_bytes(b""))
+    monkeypatch.setattr(
+        "mldrl_lite.runs.results.picture.draw_sweep", lambda *_: drawn.append(1) or _[-1].write_bytes(b"")
+    )
     collect(runs)
     collect(runs)
     assert len(drawn) == 1

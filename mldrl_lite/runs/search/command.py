@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mldrl_lite.messages import InputError, did_you_mean, listing
 
 if TYPE_CHECKING:
-    from mldrl_lite.runs.parameters import Declared
+    from mldrl_lite.runs.notebook.parameters import Declared
     from mldrl_lite.runs.search.trials import Run, Search, Spec
 
 _SPACE = "1e-4..1e-1:log and 16..256 are ranges, commas separate values; a value for --over is one of the repeats"
@@ -91,7 +91,7 @@ def _go_on(search: "Search", trials: int, run: "Run", jobs: int) -> None:
 
 
 def _runner(notebook: Path, out: Path, jobs: int, kernel: str | None) -> "Run":
-    from mldrl_lite.runs.sweeps import sweep
+    from mldrl_lite.runs.sweeps.sweep import sweep
 
     def run(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         return sweep(notebook, points, out, jobs=jobs, kernel=kernel, progress=False).to_dict("records")
@@ -104,7 +104,7 @@ def _runner(notebook: Path, out: Path, jobs: int, kernel: str | None) -> "Run":
 
 
 def _read_spec(options: argparse.Namespace, texts: Mapping[str, str]) -> "Spec":
-    from mldrl_lite.runs.notebooks import declared, glance
+    from mldrl_lite.runs.notebook.file import declared, glance
     from mldrl_lite.runs.search.space import read_space
     from mldrl_lite.runs.search.trials import Goal, Spec
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mldrl_lite.messages import InputError, Scalar
-from mldrl_lite.runs.parameters import Declared
+from mldrl_lite.runs.notebook.parameters import Declared
 
 if TYPE_CHECKING:
     from optuna import Trial

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mldrl_lite.messages import InputError
-from mldrl_lite.runs.record import LOCK
+from mldrl_lite.runs.record.record import LOCK
 
 
 class Lock:

@@ -16,9 +16,10 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
-from mldrl_lite.runs import declared_parameters, engine, launch, pictures, run_notebook
+from mldrl_lite.runs import declared_parameters, launch, pictures, run_notebook
 from mldrl_lite.runs.course import run_course
-from mldrl_lite.runs.notebooks import read_result
+from mldrl_lite.runs.notebook.file import read_result
+from mldrl_lite.runs.process import engine
 from mldrl_lite.runs.storing import store
 
 PIXEL = base64.b64encode(b"\x89PNG pretended").decode()

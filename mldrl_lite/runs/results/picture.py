@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mldrl_lite.figures import COLOURS, STYLE
-from mldrl_lite.runs.table import REPLICATES
-from mldrl_lite.runs.values import sort_key
+from mldrl_lite.runs.notebook.values import sort_key
+from mldrl_lite.runs.results.table import REPLICATES
 
 _MOST_PANELS, _MOST_COLOURS, _MOST_TICKS = 6, 6, 12
 

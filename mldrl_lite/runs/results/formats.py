@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from mldrl_lite.messages import InputError, did_you_mean, listing
-from mldrl_lite.runs.values import code, constant, to_json
+from mldrl_lite.runs.notebook.values import code, constant, to_json
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -77,7 +77,7 @@ def memory_of(pid: int | None) -> float:
     """Return the main memory of a process and what it has started, in MB; 0 when it is gone."""
     import psutil  # here: who only reads records should not need it
 
-    from mldrl_lite.runs.strays import descendants
+    from mldrl_lite.runs.process.strays import descendants
 
     if pid is None:
         return 0.0

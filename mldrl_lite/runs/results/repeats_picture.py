@@ -10,9 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mldrl_lite.figures import COLOURS, STYLE
-from mldrl_lite.runs.formats import readable
-from mldrl_lite.runs.repeats import Repeats
-from mldrl_lite.runs.values import code
+from mldrl_lite.runs.notebook.values import code
+from mldrl_lite.runs.results.formats import readable
+from mldrl_lite.runs.results.repeats import Repeats
 
 _MOST_PANELS = 6
 

@@ -13,8 +13,8 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.log import logger
 
-from mldrl_lite.runs import strays
-from mldrl_lite.runs.limits import Limits, held_to
+from mldrl_lite.runs.process import strays
+from mldrl_lite.runs.process.limits import Limits, held_to
 
 _SAVE_EVERY = 5.0  # seconds
 
@@ -41,7 +41,8 @@ class Watch:
         """Return a line that starts the watch in a kernel and leaves no name there."""
         arguments = ", ".join(json.dumps(part) for part in (str(self.journal), [*self.roots], [*self.ignored]))
         text = f"{_watch_source()}\nstart({arguments})\n"
-        return f"exec(compile({text!r}, 'mldrl_lite.runs.watch', 'exec'), {{'__name__': 'mldrl_lite.runs.watch'}})"
+        name = f"{__package__}.watch"
+        return f"exec(compile({text!r}, {name!r}, 'exec'), {{'__name__': {name!r}}})"
 
 
 @cache

@@ -21,13 +21,13 @@ from typing import Any
 
 from mldrl_lite.kernels.kernelspec import NAME as WARM
 from mldrl_lite.messages import InputError
-from mldrl_lite.runs import installed
-from mldrl_lite.runs.notebooks import glance
-from mldrl_lite.runs.places import place_of
+from mldrl_lite.runs.notebook.file import glance
+from mldrl_lite.runs.notebook.places import place_of
+from mldrl_lite.runs.record import installed
 
 JOURNAL = ".watched"
 """The file in a run's folder into which its kernel notes what it reads; see `watch`."""
-_PACKAGE = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parents[2]
 _TRAINS = ("torch", "pytorch-lightning")
 _MOST_FILES = 5_000
 _TOO_FRESH = 2_000_000_000  # nanoseconds; a file changed again so soon after may show the same time

@@ -13,7 +13,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from mldrl_lite.__main__ import main
 from mldrl_lite.notebook import RESULT_TYPE
-from mldrl_lite.runs import collect, launch, publishing, record, sweep
+from mldrl_lite.runs import collect, launch, sweep
+from mldrl_lite.runs.record import publishing, record
 
 SHOWN = new_output("display_data", {RESULT_TYPE: {"headline": "h", "values": {"score": 1}}})
 
@@ -160,7 +161,7 @@ def test_what_a_kill_leaves_between_two_names_is_put_right(notebook: Path, cells
 RACE = """
 import sys
 from pathlib import Path
-from mldrl_lite.runs import publishing
+from mldrl_lite.runs.record import publishing
 out, who, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 if sys.argv[4] == "moves":
     publishing.exchange = lambda *_: False

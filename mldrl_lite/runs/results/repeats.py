@@ -21,10 +21,10 @@ from statistics import fmean
 from typing import Any
 
 from mldrl_lite.messages import InputError, did_you_mean, listing
-from mldrl_lite.runs.formats import Row, as_csv
-from mldrl_lite.runs.parameters import literal
-from mldrl_lite.runs.table import REPLICATES, Table, are_numbers, replacing, varied
-from mldrl_lite.runs.values import code, sort_key
+from mldrl_lite.runs.notebook.parameters import literal
+from mldrl_lite.runs.notebook.values import code, sort_key
+from mldrl_lite.runs.results.formats import Row, as_csv
+from mldrl_lite.runs.results.table import REPLICATES, Table, are_numbers, replacing, varied
 
 FOLDS, SPLITS = ("cv", "fold"), ("split_seed",)
 LEVEL = 0.95
@@ -217,7 +217,7 @@ def _words(over: Sequence[str], fold: str | None, ratio: float, baseline: Mappin
 
 def write_repeats(repeats: Repeats, folder: Path) -> str:
     """Write the table and the picture into a folder, as `repeats.csv` and `repeats.png`; return what was written."""
-    from mldrl_lite.runs.repeats_picture import draw_repeats
+    from mldrl_lite.runs.results.repeats_picture import draw_repeats
 
     with replacing(folder / "repeats.csv") as part:
         part.write_text(as_csv(repeats.columns, repeats.rows), encoding="utf-8")

@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from mldrl_lite.runs import origin
-from mldrl_lite.runs.endings import DIED
-from mldrl_lite.runs.limits import Limits
-from mldrl_lite.runs.notebooks import glance_at_text, own_folder, read_fingerprint, read_result, save_pictures
-from mldrl_lite.runs.parameters import literal
-from mldrl_lite.runs.places import anchored, hint, place_of
-from mldrl_lite.runs.publishing import publish
-from mldrl_lite.runs.values import from_json, to_json
+from mldrl_lite.runs.notebook.file import glance_at_text, own_folder, read_fingerprint, read_result, save_pictures
+from mldrl_lite.runs.notebook.parameters import literal
+from mldrl_lite.runs.notebook.places import anchored, hint, place_of
+from mldrl_lite.runs.notebook.values import from_json, to_json
+from mldrl_lite.runs.process.endings import DIED
+from mldrl_lite.runs.process.limits import Limits
+from mldrl_lite.runs.record import origin
+from mldrl_lite.runs.record.publishing import publish
 
 RECORD = "run.json"
 FAILED = "~failed"

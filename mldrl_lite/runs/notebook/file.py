@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mldrl_lite.kernels.kernelspec import default_kernel
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
-from mldrl_lite.runs.parameters import Declared, declared_in
-from mldrl_lite.runs.values import assignments, from_json
+from mldrl_lite.runs.notebook.parameters import Declared, declared_in
+from mldrl_lite.runs.notebook.values import assignments, from_json
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -26,14 +26,14 @@ from tqdm.auto import tqdm
 
 from mldrl_lite.messages import InputError, Scalar, require
 from mldrl_lite.runs import launch  # noqa: F401 - its packages are missed now, and not in every run
-from mldrl_lite.runs.interrupts import Interrupts, heard_between_steps
-from mldrl_lite.runs.kernel import end_kernels, threads
-from mldrl_lite.runs.limits import Limits, allow_files
-from mldrl_lite.runs.lock import Lock, sweep_lock
-from mldrl_lite.runs.origin import look_anew
-from mldrl_lite.runs.plan import installed_kernel, plan_jobs
+from mldrl_lite.runs.process.interrupts import Interrupts, heard_between_steps
+from mldrl_lite.runs.process.kernel import end_kernels, threads
+from mldrl_lite.runs.process.limits import Limits, allow_files
+from mldrl_lite.runs.process.strays import end_all
 from mldrl_lite.runs.progress import STANDARD_ERROR, bar_options
-from mldrl_lite.runs.record import (
+from mldrl_lite.runs.record.lock import Lock, sweep_lock
+from mldrl_lite.runs.record.origin import look_anew
+from mldrl_lite.runs.record.record import (
     FAILED,
     LOCK,
     Job,
@@ -44,8 +44,8 @@ from mldrl_lite.runs.record import (
     new_folder,
     read_record,
 )
-from mldrl_lite.runs.strays import end_all
-from mldrl_lite.runs.table import collect, table_of_runs, write_table
+from mldrl_lite.runs.results.table import collect, table_of_runs, write_table
+from mldrl_lite.runs.sweeps.plan import installed_kernel, plan_jobs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,8 +71,8 @@ def sweep(
 
     A run counts as held when it ended well with the same parameters, and nothing that it was made from has changed:
     code cells, files that its parameters name or that it opened, own modules, the packages that it imported; see
-    `mldrl_lite.runs.origin`. A run that fails is recorded beside the good one, if there is one, and the others go on.
-    Interrupted at any moment, the same call does the rest.
+    `mldrl_lite.runs.record.origin`. A run that fails is recorded beside the good one, if there is one, and the others
+    go on. Interrupted at any moment, the same call does the rest.
 
     Args:
         notebook: an `.ipynb` file with a cell tagged `parameters`.

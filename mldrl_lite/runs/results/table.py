@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mldrl_lite.messages import InputError
-from mldrl_lite.runs.formats import as_csv, frame
-from mldrl_lite.runs.origin import look_anew
-from mldrl_lite.runs.record import OWN, outdated, records
+from mldrl_lite.runs.notebook.values import code, sort_key
+from mldrl_lite.runs.record.origin import look_anew
+from mldrl_lite.runs.record.record import OWN, outdated, records
+from mldrl_lite.runs.results.formats import as_csv, frame
 from mldrl_lite.runs.search.folder import hides_test_results, is_test
-from mldrl_lite.runs.values import code, sort_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,7 +178,7 @@ def _fits_a_float(value: float) -> bool:
 
 
 def _draw(shown: Table, folder: Path) -> None:
-    from mldrl_lite.runs.picture import draw_sweep
+    from mldrl_lite.runs.results.picture import draw_sweep
 
     try:
         with replacing(folder / FIGURE) as part:

@@ -10,8 +10,8 @@ from enum import Enum
 from typing import Any
 
 from mldrl_lite.messages import InputError, did_you_mean, listing
-from mldrl_lite.runs.kinds import ANY, Kinds, MisfitError, fitted, has, of_text, of_value, words
-from mldrl_lite.runs.values import Expression, as_plain, code, constant, parts
+from mldrl_lite.runs.notebook.kinds import ANY, Kinds, MisfitError, fitted, has, of_text, of_value, words
+from mldrl_lite.runs.notebook.values import Expression, as_plain, code, constant, parts
 
 PROFILES = ("full", "small")
 """How long a notebook runs: with its own values, or with the small ones that its parameters cell keeps."""

@@ -1,0 +1,1 @@
+"""Many runs: the table, its formats and its picture, and the repeats as one result."""

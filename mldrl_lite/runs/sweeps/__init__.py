@@ -1,0 +1,1 @@
+"""One notebook many times: what is to run, and the runs under way."""
