@@ -88,10 +88,18 @@ def show_source(thing: object) -> None:
 
     source = textwrap.dedent(inspect.getsource(thing))
     # Colours inside the tags, because a web page or a dark theme brings none, or its own.
+    coloured = highlight(source, PythonLexer(), HtmlFormatter(noclasses=True, nowrap=True)).rstrip("\n").split("\n")
     block = "font-family: monospace; color: #222; background: #f7f9fb; padding: 0.6em 0.9em; line-height: 1.35"
-    block += "; white-space: pre; overflow-x: auto"
-    coloured = highlight(source, PythonLexer(), HtmlFormatter(noclasses=True, prestyles=block, nobackground=True))
-    display({"text/html": coloured, "text/plain": source}, raw=True)
+    block += "; white-space: pre-wrap; word-break: normal"
+    page = f'<pre style="{block}">{"".join(map(_wrapping, source.splitlines(), coloured))}</pre>'
+    display({"text/html": page, "text/plain": source}, raw=True)
+
+
+def _wrapping(line: str, coloured: str) -> str:
+    """Return a line of code as HTML that goes on below, further in, where the page is too narrow for it."""
+    indent = len(line) - len(line.lstrip()) + 8
+    style = f"box-sizing: border-box; max-width: 96ch; padding-left: {indent}ch; text-indent: -{indent}ch"
+    return f'<div style="{style}">{coloured or "<br>"}</div>'
 
 
 def show_result(headline: str, values: Mapping[str, float | int | str | bool | None]) -> None:

@@ -1,6 +1,8 @@
 """What a page opens with: calm messages, one thread, one folder, source on show."""
 
+import html
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +56,10 @@ def test_source_is_shown_as_it_stands(monkeypatch: pytest.MonkeyPatch):
     [data] = shown
     assert data["text/plain"].startswith("def evaluate(labels: ArrayLike")
     assert "evaluate" in data["text/html"]
-    assert "<pre" in data["text/html"]
+    page = data["text/html"]
+    shown_text = re.sub("<[^>]*>", "", page.replace("</div>", "\n").replace("<br>", ""))
+    assert html.unescape(shown_text).splitlines() == data["text/plain"].splitlines()
+    assert "white-space: pre-wrap" in page, "a page that is narrower than the code would cut it"
 
 
 def test_the_noise_is_left_out_and_the_rest_is_not(capsys: pytest.CaptureFixture[str]):
