@@ -21,14 +21,10 @@ _NOISE = ("GPU available", "TPU available", "HPU available", "LOCAL_RANK", "💡
 def open_page(out_dir: str | Path) -> Path:
     """Set the style of figures, calm Lightning's messages, and return the (new or old) folder `out_dir`.
 
-    Lightning's messages go to standard output, so that they do not look like errors; its hardware banner and its
-    advertisements are left out. So is the advice to use many loader workers, which notebook 01 shows to be wrong for
-    data in memory, and a deprecation inside Lightning that its users can do nothing about. Bars and tables are plain,
-    also where the package `rich` is installed.
-
-    PyTorch is told to compute in one thread, unless the environment variable OMP_NUM_THREADS says otherwise: models as
-    small as those of the course gain nothing from more, and threads that wait for each other on a busy machine can make
-    a fit a hundred times slower.
+    Lightning's messages go to standard output, so that they do not look like errors, without its hardware banner, its
+    advertisements, its advice on loader workers (wrong for data in memory: notebook 08) and a deprecation inside it.
+    Bars and tables are plain, also where the package `rich` is installed. PyTorch computes in one thread unless
+    OMP_NUM_THREADS is set: small models gain nothing from more, and on a busy machine a fit can take 100 times longer.
     """
     import torch
 
@@ -97,9 +93,8 @@ def show_source(thing: object) -> None:
 
 def _wrapping(line: str, coloured: str) -> str:
     """Return a line of code as HTML that goes on below, further in, where the page is too narrow for it."""
-    indent = len(line) - len(line.lstrip()) + 8
-    style = f"box-sizing: border-box; max-width: 96ch; padding-left: {indent}ch; text-indent: -{indent}ch"
-    return f'<div style="{style}">{coloured or "<br>"}</div>'
+    hang = f"padding-left: {(indent := len(line) - len(line.lstrip()) + 8)}ch; text-indent: -{indent}ch"
+    return f'<div style="box-sizing: border-box; max-width: 96ch; {hang}">{coloured or "<br>"}</div>'
 
 
 def show_result(headline: str, values: Mapping[str, float | int | str | bool | None]) -> None:
