@@ -79,7 +79,7 @@ test: install
 	$(BIN)/python tests/lint_notebooks.py
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --ignore tests/browser
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
-	cd build/nbval && "$(abspath $(BIN))/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax \
+	cd build/nbval && MLDRL_LITE_PROGRESS= "$(abspath $(BIN))/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax \
 	  --nbval-kernel-name $(or $(KERNEL),mldrl-lite) --nbval-cell-timeout 300 -c /dev/null --rootdir . .
 
 # What the course says about speed, measured side by side: a table and a figure in build/bench.

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from mldrl_lite.kernels import commands as kernels
 from mldrl_lite.messages import InputError, extras_named
 from mldrl_lite.runs import commands as runs
+from mldrl_lite.teach import commands as teach
 from mldrl_lite.trainer import commands as trainer
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="mldrl-lite", description="Run the notebooks of the course.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for room in (runs, kernels, trainer):
+    for room in (runs, kernels, trainer, teach):
         room.add_commands(commands)
     options = parser.parse_args(_shielded(sys.argv[1:] if arguments is None else arguments))
     with _signals_interrupt() as caught:

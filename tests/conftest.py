@@ -41,6 +41,12 @@ def _no_data_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLDRL_LITE_DATA", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _no_record_of_exercises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test solves, nobody has solved."""
+    monkeypatch.setenv("MLDRL_LITE_PROGRESS", "")
+
+
 @pytest.fixture
 def quiet_trainer(tmp_path: Path) -> Callable[..., Trainer]:
     """Make a Trainer on the CPU that shows and writes nothing unless told to."""

@@ -62,8 +62,10 @@ def recap(cells: Sequence[Cell], number: str) -> Iterator[str]:
     promises = re.findall(r"^- \*\*", text(cells[0]), re.M)
     if len(re.findall(r"^- \[[^]]+\]\(#", last, re.M)) < len(promises):
         yield "the recap links to fewer sections than the opening has promises"
-    if not text(cells[-3]).startswith("## Test yourself") or f'self_test("{number}")' not in text(cells[-2]):
-        yield f"no '## Test yourself' with self_test(\"{number}\") stands before the recap"
+    if not text(cells[-4]).startswith("## Test yourself") or f'self_test("{number}")' not in text(cells[-3]):
+        yield f"no '## Test yourself' with self_test(\"{number}\") stands before what is solved"
+    if not text(cells[-2]).startswith(f'progress("{number}")'):
+        yield f'no progress("{number}"), which tells what is solved, stands before the recap'
 
 
 def tree(source: str) -> ast.Module:

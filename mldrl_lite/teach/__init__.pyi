@@ -39,3 +39,5 @@ from .exercises.trainer_arguments import check_short_epoch as check_short_epoch
 from .exercises.trainer_arguments import check_week_end_trainer as check_week_end_trainer
 from .quiz import SelfTest as SelfTest
 from .quiz import self_test as self_test
+from .record import Progress as Progress
+from .record import progress as progress

@@ -1,10 +1,10 @@
 """A self-test at the end of a notebook: questions whose answers open when chosen, on any page, without a kernel."""
 
-import re
 from dataclasses import dataclass
 from html import escape
 
 from mldrl_lite.messages import InputError, did_you_mean, listing
+from mldrl_lite.teach.markup import as_html
 from mldrl_lite.teach.questions import SELF_TESTS, Option, Question
 
 
@@ -46,19 +46,15 @@ _REASON = '<p style="margin: 0.3em 0 0.6em 1.1em"><b>{}</b> {}</p>'
 
 def _as_html(number: int, question: Question) -> str:
     options = "".join(
-        _ITEM.format(_with_code(option.text), _REASON.format(_verdict(option), _reason(option, question)))
+        _ITEM.format(as_html(option.text), _REASON.format(_verdict(option), _reason(option, question)))
         for option in question.options
     )
-    return f'<p style="margin: 1em 0 0.3em"><b>{number}.</b> {_with_code(question.text)}</p>{_LIST.format(options)}'
+    return f'<p style="margin: 1em 0 0.3em"><b>{number}.</b> {as_html(question.text)}</p>{_LIST.format(options)}'
 
 
 def _reason(option: Option, question: Question) -> str:
     anchor = escape(question.section.replace(" ", "-"))
-    return f'{_with_code(option.why)} (<a href="#{anchor}">{escape(question.section)}</a>)'
-
-
-def _with_code(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+    return f'{as_html(option.why)} (<a href="#{anchor}">{escape(question.section)}</a>)'
 
 
 def _verdict(option: Option) -> str:

@@ -41,6 +41,8 @@ class Lab:
     token: str
     opened: str
     """What was handed to the user's browser to open."""
+    private: Path
+    """The folder that stands for the user's home."""
 
 
 @contextmanager
@@ -62,8 +64,10 @@ def make_lab(makefile: Path, course: Path, private: Path, port: int) -> Iterator
         "JUPYTERLAB_SETTINGS_DIR": private / "settings",
         "JUPYTERLAB_WORKSPACES_DIR": private / "workspaces",
         "IPYTHONDIR": private / "ipython",
+        "XDG_DATA_HOME": private / "data",
     }
-    environment = os.environ | {name: str(folder) for name, folder in folders.items()}
+    environment = {name: value for name, value in os.environ.items() if name != "MLDRL_LITE_PROGRESS"}
+    environment |= {name: str(folder) for name, folder in folders.items()}
     environment |= {"JUPYTER_PORT": str(port), "BROWSER": f"{browser} %s"}
     venv = makefile.parent / ".venv"
     # --old-file: the tests use what is installed, and install nothing.
@@ -85,7 +89,7 @@ def _wait_for(private: Path, process: subprocess.Popen) -> Lab:
         if (private / "opened").is_file():
             [server] = (private / "runtime").glob("jpserver-*[0-9].json")
             found = json.loads(server.read_text())
-            return Lab(found["url"], found["token"], (private / "opened").read_text().strip())
+            return Lab(found["url"], found["token"], (private / "opened").read_text().strip(), private)
         time.sleep(0.2)
     raise RuntimeError(f"JupyterLab did not open:\n{(private / 'log.txt').read_text()}")
 

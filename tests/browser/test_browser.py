@@ -210,7 +210,10 @@ def test_an_answer_is_typed_and_the_check_turns_green(jupyter: "lab.Lab", page: 
     assert [lab.verdict(page, check)[0] for check in place(student, "check")] == ["Not yet"] * len(
         place(student, "check")
     )
+    assert not list(jupyter.private.rglob("progress.jsonl"))
     assert try_exercises(page, stored, student) == []
+    [record] = jupyter.private.rglob("progress.jsonl")
+    assert len(record.read_text().splitlines()) == len(place(student, "check"))
     option = page.locator(".jp-OutputArea details").last
     playwright.expect(option.locator("p")).to_be_hidden()
     option.locator("summary").click()

@@ -75,12 +75,13 @@ def environment() -> dict[str, str]:
     """Return the environment of a kernel: ours, with one thread unless told otherwise, and data named absolutely.
 
     Models as small as those of the course gain nothing from several threads, and threads of processes that run at
-    once wait for each other.
+    once wait for each other. What an unattended run solves is not recorded as the user's.
     """
     threads = os.environ.get(THREAD_VARIABLES[0], "1")
     env = dict.fromkeys(THREAD_VARIABLES, threads) | os.environ
     if env.get(DATA_VARIABLE):  # a kernel may run in another folder
         env[DATA_VARIABLE] = os.path.abspath(os.path.expanduser(env[DATA_VARIABLE]))
+    env["MLDRL_LITE_PROGRESS"] = ""
     env[strays.MARK] = strays.new_mark()
     return env
 

@@ -5,10 +5,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers.logger import DummyLogger
 from torch.utils.data import DataLoader
 
-from mldrl_lite.teach.exercises.feedback import Feedback, not_yet, right
+from mldrl_lite.teach.exercises.feedback import Feedback, in_steps, not_yet, right
 from mldrl_lite.teach.exercises.trial import N_BATCHES, LogsItsLoss, not_arguments, trial_of
 
 
+@in_steps
 def check_validates_every_six(answer: object) -> Feedback:
     """Check Trainer arguments that validate after every 6 batches in epochs of 4, by a run with them."""
     if nudge := not_arguments(answer):
@@ -30,6 +31,7 @@ def check_validates_every_six(answer: object) -> Feedback:
     return not_yet(f"it validates after {watch.validated} batches; after every 6 is asked for.")
 
 
+@in_steps
 def check_logged_four_times(answer: object) -> Feedback:
     """Check Trainer arguments that log a loss at every second of 8 steps, by a run with them."""
     if nudge := not_arguments(answer):

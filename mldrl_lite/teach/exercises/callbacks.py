@@ -10,10 +10,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
 from torch import nn
 
-from mldrl_lite.teach.exercises.feedback import Feedback, described, not_a_class, not_answered, not_yet, right
+from mldrl_lite.teach.exercises.feedback import Feedback, described, in_steps, not_a_class, not_answered, not_yet, right
 from mldrl_lite.teach.exercises.trial import KNOWN_LOSSES, QUIET, ThreeEpochs, apart, elsewhere
 
 
+@in_steps
 def check_early_stopping(answer: object, min_delta: float, patience: int) -> Feedback:
     """Check an `EarlyStopping` that watches `ptl/val_accuracy`."""
     if nudge := not_answered(answer, "an EarlyStopping"):
@@ -31,6 +32,7 @@ def check_early_stopping(answer: object, min_delta: float, patience: int) -> Fee
     return right(f"it stops after {patience} validations in a row that are not better by more than {min_delta:g}.")
 
 
+@in_steps
 def check_best_two(answer: object) -> Feedback:
     """Check a `ModelCheckpoint` that keeps the two most accurate epochs under names without a folder."""
     return not_a_keeper_of(answer, 2, "two") or _check_file_name(answer)
@@ -83,6 +85,7 @@ def _check_file_name(answer: ModelCheckpoint) -> Feedback:
     return right(f"epoch 7 with an accuracy of 0.8765 would be {name!r}.")
 
 
+@in_steps
 def check_loss_history(answer: object) -> Feedback:
     """Check a callback class that keeps the validation loss of each epoch in `losses`, by training with it twice."""
     if isinstance(answer, Callback):
@@ -122,6 +125,7 @@ def _losses_seen_by(callback_class: type[Callback], **arguments: int) -> list[fl
     return [round(float(loss), 4) for loss in losses]
 
 
+@in_steps
 def check_best_weights(answer: object) -> Feedback:
     """Check a callback class that leaves a model with the weights of its best epoch, by training with it."""
     if nudge := not_answered(answer, "a class"):

@@ -9,10 +9,19 @@ import torch
 from pytorch_lightning import LightningDataModule
 
 from mldrl_lite.sources import Samples
-from mldrl_lite.teach.exercises.feedback import Feedback, not_a_class, not_a_function, not_answered, not_yet, right
+from mldrl_lite.teach.exercises.feedback import (
+    Feedback,
+    in_steps,
+    not_a_class,
+    not_a_function,
+    not_answered,
+    not_yet,
+    right,
+)
 from mldrl_lite.teach.exercises.trial import apart, elsewhere
 
 
+@in_steps
 def check_call_counts(answer: object, n_processes: int) -> Feedback:
     """Check how often one fit calls `prepare_data` and `setup` on one machine with `n_processes` processes."""
     if nudge := not_answered(answer, "two numbers"):
@@ -32,6 +41,7 @@ def check_call_counts(answer: object, n_processes: int) -> Feedback:
     return not_yet(nudges.get(counts, "in the diary of the run with two processes, how often does each method appear?"))
 
 
+@in_steps
 def check_fixed_split(answer: object, n_samples: int = 50) -> Feedback:
     """Check a datamodule class, made as `answer(samples, batch_size)`, whose split is the same in every stage."""
     if nudge := not_a_class(answer, LightningDataModule, "LeakyModule"):
@@ -81,6 +91,7 @@ def _members(
     return [sorted(int(number) for views, _ in loader for number in views[0][:, 0]) for loader in loaders]
 
 
+@in_steps
 def check_scaling(answer: object) -> Feedback:
     """Check a function of `view` (N, D) and `train` (positions) that scales by the training rows alone."""
     if nudge := not_a_function(answer):

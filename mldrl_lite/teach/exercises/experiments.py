@@ -13,6 +13,7 @@ from mldrl_lite.sources import simulated
 from mldrl_lite.teach.exercises.feedback import (
     Feedback,
     described,
+    in_steps,
     not_a_function,
     not_answered,
     not_yet,
@@ -22,6 +23,7 @@ from mldrl_lite.teach.exercises.feedback import (
 from mldrl_lite.teach.exercises.trial import apart
 
 
+@in_steps
 def check_honest_score(answer: object) -> Feedback:
     """Check a function that picks, for each run, the epoch that is best on validation, and scores it on test."""
     if nudge := not_a_function(answer):
@@ -56,6 +58,7 @@ def _judge_honest_score(given: float, validation: np.ndarray, test: np.ndarray) 
     return right("the validation set picks, the test set judges, and neither does the other's work.")
 
 
+@in_steps
 def check_difference_interval(answer: object) -> Feedback:
     """Check a function that returns the 95 % bootstrap interval of the difference of two accuracies, paired."""
     if nudge := not_a_function(answer):
@@ -121,6 +124,7 @@ def _judge_difference_interval(low: float, high: float, of_equals: tuple[float, 
     return right("the same people for both, so what is hard for both does not count as a difference.")
 
 
+@in_steps
 def check_test_size(answer: object, accuracy: float, reach: float) -> Feedback:
     """Check the number of test samples for which the 95 % interval of an accuracy reaches `reach` to each side."""
     if nudge := not_answered(answer, "a number"):
@@ -144,6 +148,7 @@ def check_test_size(answer: object, accuracy: float, reach: float) -> Feedback:
     return not_yet(near[0] if near else f"set 1.96 √(p (1 - p) / n) equal to {reach}, and solve for n.")
 
 
+@in_steps
 def check_own_recipe(answer: object, most_epochs: int = 25, distance: float = 0.02) -> Feedback:
     """Cross-validate a recipe on simulated samples and compare its area under the ROC curve with a linear model's."""
     from mldrl_lite.studies.recipes import Recipe

@@ -1,9 +1,15 @@
-"""What a check says, and the nudges that many of them share."""
+"""What a check says, in steps where an answer is wrong again, and the nudges that many checks share."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
 from html import escape
 
 from mldrl_lite.figures import COLOURS
+from mldrl_lite.teach import record
+from mldrl_lite.teach.contents import EXERCISES
+from mldrl_lite.teach.markup import as_html, as_text
 
 
 @dataclass(frozen=True)
@@ -12,15 +18,53 @@ class Feedback:
 
     right: bool
     message: str
+    answered: bool = True
+    """Whether there was an answer at all, and not the `...` of the starter."""
+    look: str = ""
+    """Where to look, with a link as in Markdown; empty at the first wrong try."""
+    shape: str = ""
+    """The shape of the code; empty at the first two."""
 
     def __repr__(self) -> str:
-        return f"{'Right' if self.right else 'Not yet'}: {self.message}"
+        lines = [f"{'Right' if self.right else 'Not yet'}: {self.message}"]
+        lines += [f"Where to look: {as_text(self.look)}"] if self.look else []
+        lines += ["The shape of the code:", *(f"    {line}" for line in self.shape.splitlines())] if self.shape else []
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         colour = COLOURS["green"] if self.right else COLOURS["orange"]
         verdict = "Right" if self.right else "Not yet"
         style = f"border-left: 4px solid {colour}; padding: 0.4em 0.8em"
-        return f'<div style="{style}"><b>{verdict}.</b> {escape(self.message)}</div>'
+        more = f"<br><i>Where to look:</i> {as_html(self.look)}" if self.look else ""
+        more += f"<br><i>The shape of the code:</i><pre>{escape(self.shape)}</pre>" if self.shape else ""
+        return f'<div style="{style}"><b>{verdict}.</b> {escape(self.message)}{more}</div>'
+
+
+_tries: Counter[str] = Counter()
+
+
+def in_steps(check: Callable[..., Feedback]) -> Callable[..., Feedback]:
+    """Let a check say more when an answer is wrong again: an idea, then where to look, then the shape of the code.
+
+    The idea is the check's own nudge, which may be another one each time; what follows is in `contents`. The tries are
+    counted in the running kernel. The `...` of the starter is none, and a right answer, which is recorded as solved,
+    ends the count.
+    """
+    name = check.__name__
+    look, shape = next(checks[name] for checks in EXERCISES.values() if name in checks)
+
+    @wraps(check)
+    def checked(answer: object, *arguments: object, **options: object) -> Feedback:
+        feedback = check(answer, *arguments, **options)
+        if feedback.right:
+            record.note(name)
+            del _tries[name]
+        if feedback.right or not feedback.answered:
+            return feedback
+        _tries[name] += 1
+        return replace(feedback, look=look if _tries[name] > 1 else "", shape=shape if _tries[name] > 2 else "")
+
+    return checked
 
 
 def right(message: str) -> Feedback:
@@ -35,7 +79,8 @@ def not_yet(message: str) -> Feedback:
 
 def not_answered(answer: object, wanted: str) -> Feedback | None:
     """Return a nudge when the learner has left the `...` of the starter in place."""
-    return not_yet(f"put {wanted} where the ... is, run that cell, and come back.") if answer is ... else None
+    message = f"put {wanted} where the ... is, run that cell, and come back."
+    return Feedback(False, message, answered=False) if answer is ... else None
 
 
 def number(answer: object) -> float | None:

@@ -7,10 +7,20 @@ from pytorch_lightning.accelerators import CPUAccelerator
 from pytorch_lightning.callbacks import ModelSummary
 from torch.utils.data import DataLoader
 
-from mldrl_lite.teach.exercises.feedback import Feedback, described, not_a_class, not_answered, not_yet, number, right
+from mldrl_lite.teach.exercises.feedback import (
+    Feedback,
+    described,
+    in_steps,
+    not_a_class,
+    not_answered,
+    not_yet,
+    number,
+    right,
+)
 from mldrl_lite.teach.exercises.trial import QUIET, apart
 
 
+@in_steps
 def check_todays_trainer(answer: object) -> Feedback:
     """Check a Trainer on the CPU, for 3 epochs, without checkpoints, progress bar and model summary."""
     if nudge := not_answered(answer, "a Trainer"):
@@ -32,6 +42,7 @@ def check_todays_trainer(answer: object) -> Feedback:
     return right("the same run, in words that today's Trainer knows.")
 
 
+@in_steps
 def check_epoch_means(answer: object) -> Feedback:
     """Check a module class that keeps the mean training loss of each epoch in `means`, by training it."""
     if nudge := not_a_class(answer, LightningModule):

@@ -10,10 +10,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mldrl_lite.teach.exercises.callbacks import not_a_keeper_of
-from mldrl_lite.teach.exercises.feedback import Feedback, not_a_class, not_yet, number, right
+from mldrl_lite.teach.exercises.feedback import Feedback, in_steps, not_a_class, not_yet, number, right
 from mldrl_lite.teach.exercises.trial import QUIET, LogsItsLoss, apart, elsewhere
 
 
+@in_steps
 def check_remembers(answer: object) -> Feedback:
     """Check a module class whose checkpoint holds `width` and `dropout` as hyperparameters, and not `loss_fx`."""
     if nudge := not_a_class(answer, LightningModule):
@@ -49,6 +50,7 @@ def _hyperparameters(module_class: type[LightningModule], dropout: float) -> dic
         return dict(torch.load(os.path.join(folder, "saved.ckpt")).get("hyper_parameters", {}))
 
 
+@in_steps
 def check_keeper(answer: object) -> Feedback:
     """Check a ModelCheckpoint that keeps the three checkpoints of highest validation accuracy."""
     if nudge := not_a_keeper_of(answer, 3, "three"):
@@ -56,6 +58,7 @@ def check_keeper(answer: object) -> Feedback:
     return right("it keeps the three checkpoints of highest validation accuracy.")
 
 
+@in_steps
 def check_counts_on(answer: object) -> Feedback:
     """Check a callback class whose `batches` counts training batches, also over a break, by resuming a run with it."""
     if nudge := not_a_class(answer, Callback):

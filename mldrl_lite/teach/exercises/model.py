@@ -11,6 +11,7 @@ from mldrl_lite.model import MMDynamic
 from mldrl_lite.reproducibility import fingerprint
 from mldrl_lite.teach.exercises.feedback import (
     Feedback,
+    in_steps,
     not_a_class,
     not_a_function,
     not_answered,
@@ -21,6 +22,7 @@ from mldrl_lite.teach.exercises.feedback import (
 from mldrl_lite.teach.exercises.trial import QUIET, apart
 
 
+@in_steps
 def check_tcp(answer: object) -> Feedback:
     """Check a function from scores (B, C) and labels (B,) to true class probabilities (B,)."""
     if nudge := not_a_function(answer, "a function of two arguments"):
@@ -63,6 +65,7 @@ def _judge_tcp(given: torch.Tensor, logit: torch.Tensor, labels: torch.Tensor) -
     )
 
 
+@in_steps
 def check_validation_loss(answer: object, model: MMDynamic, datamodule: TCPDataModule) -> Feedback:
     """Check the mean cross-entropy of the fused scores over the validation part."""
     if nudge := not_answered(answer, "a number"):
@@ -93,6 +96,7 @@ def _validation_losses(model: MMDynamic, datamodule: TCPDataModule) -> list[torc
     return losses
 
 
+@in_steps
 def check_own_model(answer: object) -> Feedback:
     """Check a module class, made as `answer(in_dim, num_class)`, that learns from all views, by training it."""
     if nudge := not_a_class(answer, LightningModule):

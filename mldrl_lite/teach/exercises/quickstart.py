@@ -8,11 +8,12 @@ from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import ProgressBar
 
 from mldrl_lite.datamodule import TCPDataModule
-from mldrl_lite.teach.exercises.feedback import Feedback, described, not_answered, not_yet, number, right
+from mldrl_lite.teach.exercises.feedback import Feedback, described, in_steps, not_answered, not_yet, number, right
 from mldrl_lite.teach.exercises.trial import QUIET, ThreeEpochs, apart, elsewhere
 from mldrl_lite.trainer import hook_names
 
 
+@in_steps
 def check_class_count(answer: object, datamodule: TCPDataModule) -> Feedback:
     """Check the number of classes: an exercise to rehearse how exercises work."""
     if nudge := not_answered(answer, "a number"):
@@ -29,6 +30,7 @@ def check_class_count(answer: object, datamodule: TCPDataModule) -> Feedback:
     return not_yet("look at the line that says 'classes:', below the cell that loads the data.")
 
 
+@in_steps
 def check_steps_per_epoch(answer: object, datamodule: TCPDataModule) -> Feedback:
     """Check the number of optimizer steps in an epoch."""
     n_samples, batch_size = len(datamodule.parts["train"]), datamodule.hparams.batch_size
@@ -46,6 +48,7 @@ def check_steps_per_epoch(answer: object, datamodule: TCPDataModule) -> Feedback
     return not_yet("how many batches does it take until every training sample has been seen once?")
 
 
+@in_steps
 def check_trainer(answer: object, max_epochs: int) -> Feedback:
     """Check a Trainer that trains for `max_epochs` epochs and logs nothing."""
     if nudge := not_answered(answer, "a Trainer"):
@@ -65,6 +68,7 @@ def check_trainer(answer: object, max_epochs: int) -> Feedback:
     return right(f"it stops after {max_epochs} epochs and writes no log.")
 
 
+@in_steps
 def check_teller(answer: object) -> Feedback:
     """Check a callback that prints something in every epoch, by training a tiny model with it."""
     if nudge := not_answered(answer, "a callback"):

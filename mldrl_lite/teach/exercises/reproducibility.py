@@ -9,10 +9,11 @@ from torch import nn
 from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.model import MMDynamic
 from mldrl_lite.reproducibility import fingerprint
-from mldrl_lite.teach.exercises.feedback import Feedback, not_a_class, not_a_function, not_yet, right
+from mldrl_lite.teach.exercises.feedback import Feedback, in_steps, not_a_class, not_a_function, not_yet, right
 from mldrl_lite.teach.exercises.trial import QUIET, apart, elsewhere
 
 
+@in_steps
 def check_make_linear(answer: object) -> Feedback:
     """Check a function of a seed that returns an `nn.Linear(4, 2)` with weights that depend on the seed alone."""
     if nudge := not_a_function(answer):
@@ -34,6 +35,7 @@ def check_make_linear(answer: object) -> Feedback:
     return right("one seed, one layer, whatever has been drawn before.")
 
 
+@in_steps
 def check_deterministically(answer: object) -> Feedback:
     """Check a function that calls another one with deterministic operations on, and leaves the process as it was."""
     if nudge := not_a_function(answer):
@@ -82,6 +84,7 @@ def _fail() -> None:
     raise _FailedOnPurposeError
 
 
+@in_steps
 def check_quiet_noise(answer: object) -> Feedback:
     """Check a callback class that draws a random number per batch and leaves the trained weights alone."""
     if nudge := not_a_class(answer, Callback):

@@ -10,10 +10,11 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from mldrl_lite.teach.exercises.feedback import Feedback, not_a_function, not_answered, not_yet, number, right
+from mldrl_lite.teach.exercises.feedback import Feedback, in_steps, not_a_function, not_answered, not_yet, number, right
 from mldrl_lite.teach.exercises.trial import LogsItsLoss, apart, callbacks_in, within
 
 
+@in_steps
 def check_shared_steps(answer: object, n_samples: int, processes: int, batch_size: int) -> Feedback:
     """Check the number of optimizer steps of an epoch that processes share under `ddp`."""
     if nudge := not_answered(answer, "a number"):
@@ -33,6 +34,7 @@ def check_shared_steps(answer: object, n_samples: int, processes: int, batch_siz
     return not_yet("first share the samples out, then cut the share of one process into batches.")
 
 
+@in_steps
 def check_break_even(answer: object) -> Feedback:
     """Check a function that says after how many steps compiling has paid."""
     if nudge := not_a_function(answer, "a function of three times"):
@@ -68,6 +70,7 @@ def _judge_break_even(steps: list[float | None], given: list[object]) -> Feedbac
     )
 
 
+@in_steps
 def check_lean_run(answer: object) -> Feedback:
     """Check a function of a folder whose Trainer arguments make a run with few writes and few saves, by that run."""
     if nudge := not_a_function(answer, "a function that takes a folder"):

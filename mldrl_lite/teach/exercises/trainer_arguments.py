@@ -7,10 +7,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import Timer
 from torch.utils.data import DataLoader
 
-from mldrl_lite.teach.exercises.feedback import Feedback, described, not_answered, not_yet, number, right
+from mldrl_lite.teach.exercises.feedback import Feedback, described, in_steps, not_answered, not_yet, number, right
 from mldrl_lite.teach.exercises.trial import N_BATCHES, LogsItsLoss, ThreeEpochs, not_arguments, trial_of
 
 
+@in_steps
 def check_accumulated_steps(answer: object, n_batches: int, max_epochs: int, accumulate: int) -> Feedback:
     """Check the number of optimizer steps in a run that accumulates gradients."""
     if nudge := not_answered(answer, "a number"):
@@ -31,6 +32,7 @@ def check_accumulated_steps(answer: object, n_batches: int, max_epochs: int, acc
     return not_yet("count the steps of one epoch first; the table above has one with a rest.")
 
 
+@in_steps
 def check_short_epoch(answer: object) -> Feedback:
     """Check Trainer arguments for two epochs of one training batch and all validation batches, by a run with them."""
     if nudge := not_arguments(answer):
@@ -84,6 +86,7 @@ class _BatchCounter(Callback):
             self.val[-1] += 1
 
 
+@in_steps
 def check_week_end_trainer(answer: object) -> Feedback:
     """Check a Trainer that stops after two days alone, validates every 5 epochs and logs every 10 steps."""
     if nudge := not_answered(answer, "a Trainer"):
@@ -110,6 +113,7 @@ def check_week_end_trainer(answer: object) -> Feedback:
     return right("the clock alone ends it; validation counts epochs, the log counts steps.")
 
 
+@in_steps
 def check_budget(answer: object, max_val_batches: int = 12) -> Feedback:
     """Check Trainer arguments for 24 steps and a last validation, with few validation batches, by a run with them."""
     if nudge := not_arguments(answer):

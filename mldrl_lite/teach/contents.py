@@ -1,0 +1,259 @@
+"""The exercises of each notebook in order, each by its check, and what the check adds when an answer is wrong again."""
+
+from typing import NamedTuple
+
+
+class Steps(NamedTuple):
+    """What follows after the check's own nudge: at the second wrong try, and at the third."""
+
+    look: str
+    """Where to look: a sentence with a link to a section of the notebook, as in Markdown."""
+    shape: str
+    """The shape of the code, with `...` where the ideas go."""
+
+
+EXERCISES: dict[str, dict[str, Steps]] = {
+    "00_quickstart": {
+        "check_class_count": Steps(
+            "the line that begins with 'classes:' under [Load the data](#Load-the-data) names them.",
+            "n_classes = ...  # a whole number",
+        ),
+        "check_steps_per_epoch": Steps(
+            "under [Load the data](#Load-the-data) stands how many samples the training part has. 32 of them make a "
+            "batch, and the last batch may be smaller.",
+            "steps_per_epoch = ...  # samples / 32, and then up to the next whole number",
+        ),
+        "check_trainer": Steps(
+            "the Trainer under [Train](#Train) has an argument for each of the two.",
+            "short_trainer = Trainer(max_epochs=..., logger=...)",
+        ),
+        "check_teller": Steps(
+            "[Define a callback](#Define-a-callback) shows one that speaks twice in a run.",
+            "class EpochTeller(Callback):\n"
+            "    def ...(self, trainer, pl_module):  # a moment that comes in every epoch\n"
+            "        print(...)",
+        ),
+    },
+    "01_datamodule": {
+        "check_call_counts": Steps(
+            "the last lines of [Tell prepare_data from setup](#Tell-prepare_data-from-setup) compare two processes "
+            "with one.",
+            "calls = (..., ...)  # of prepare_data, of setup",
+        ),
+        "check_scaling": Steps(
+            "[Scale by the training part alone](#Scale-by-the-training-part-alone) does it with another scaler.",
+            "def scale_view(view, train):\n"
+            "    low, high = ..., ...  # of each feature, among the training samples\n"
+            "    return ...  # of all samples: 0 at low, 1 at high",
+        ),
+        "check_fixed_split": Steps(
+            "[Split once for all stages](#Split-once-for-all-stages) says what changes from call to call.",
+            "class FixedModule(LeakyModule):\n"
+            "    def setup(self, stage):\n"
+            "        ...  # something that every session makes alike, and that decides who goes where\n"
+            "        self.train, self.val, self.test = ...",
+        ),
+    },
+    "02_model": {
+        "check_tcp": Steps(
+            "the true class probability is introduced under "
+            "[Follow one batch through the model](#Follow-one-batch-through-the-model).",
+            "def my_tcp(view_logit, labels):\n"
+            "    probabilities = ...  # (B, C): each row adds up to 1\n"
+            "    return ...  # (B,): from each row the entry of its label",
+        ),
+        "check_validation_loss": Steps(
+            "[Train with a loop of your own](#Train-with-a-loop-of-your-own) has the two lines that go before.",
+            "model...()  # the mode without dropout\n"
+            "losses = []\n"
+            "with torch.no_grad():\n"
+            "    for views, labels in datamodule.val_dataloader():\n"
+            "        losses.append(...)  # one loss for each sample\n"
+            "my_validation_loss = ...",
+        ),
+        "check_own_model": Steps(
+            "[Hand it to the Trainer](#Hand-it-to-the-Trainer) and [Say how to optimize and what to "
+            "log](#Say-how-to-optimize-and-what-to-log) show what the Trainer calls.",
+            "class OwnModel(LightningModule):\n"
+            "    def __init__(self, in_dim, num_class): ...  # super().__init__() first, then the layers\n"
+            "    def forward(self, views): ...  # scores, (B, C), from all views\n"
+            "    def training_step(self, batch, batch_idx): ...  # returns the loss\n"
+            "    def configure_optimizers(self): ...  # returns an optimizer",
+        ),
+    },
+    "03_callbacks": {
+        "check_early_stopping": Steps(
+            "[Stop when nothing improves](#Stop-when-nothing-improves) explains the four arguments.",
+            "accuracy_stop = EarlyStopping(..., min_delta=..., patience=..., mode=...)",
+        ),
+        "check_best_two": Steps(
+            "[Keep the best weights](#Keep-the-best-weights) has both: what is kept, and what the files are called.",
+            "best_two = ModelCheckpoint(\n"
+            "    monitor=..., mode=..., save_top_k=...,\n"
+            '    filename="...{epoch}...{...}", auto_insert_metric_name=...\n'
+            ")",
+        ),
+        "check_loss_history": Steps(
+            "[Write your own](#Write-your-own) reads a logged value at the end of a validation.",
+            "class LossHistory(Callback):\n"
+            "    def __init__(self): ...  # a list for this run alone\n"
+            "    def on_...(self, trainer, pl_module):\n"
+            "        if not trainer...:  # the Trainer tries validation before it trains\n"
+            '            self.losses.append(trainer.callback_metrics["..."].item())',
+        ),
+        "check_best_weights": Steps(
+            "[Write your own](#Write-your-own) has the hooks; [Keep the best weights](#Keep-the-best-weights) has a "
+            "callback of Lightning that knows the best file.",
+            "class BestWeights(Callback):\n"
+            "    def on_validation_end(self, trainer, pl_module):\n"
+            "        ...  # lower than ever before? keep a copy of the weights\n"
+            "    def on_...(self, trainer, pl_module):  # once, after training\n"
+            "        ...  # put them back",
+        ),
+    },
+    "04_trainer_arguments": {
+        "check_accumulated_steps": Steps(
+            "[Control numbers and gradients](#Control-numbers-and-gradients) counts the steps of such a run.",
+            "steps_taken = epochs * ...  # the steps of one epoch, what is left over included",
+        ),
+        "check_short_epoch": Steps(
+            "[Say how much data](#Say-how-much-data) tells a whole number from a fraction.",
+            'trial = {"max_epochs": ..., "limit_train_batches": ..., "limit_val_batches": ...}',
+        ),
+        "check_week_end_trainer": Steps(
+            "[Say how long](#Say-how-long), [Say when to validate](#Say-when-to-validate) and [Say what is logged and "
+            "when](#Say-what-is-logged-and-when) have one argument each.",
+            "weekend = Trainer(max_epochs=..., max_time=..., check_val_every_n_epoch=..., log_every_n_steps=...)",
+        ),
+        "check_budget": Steps(
+            "[Say how much data](#Say-how-much-data) and [Say when to validate](#Say-when-to-validate) make "
+            "validation smaller, or rarer.",
+            'frugal = {"max_epochs": ..., "limit_val_batches": ...}  # or others; count the sanity check, too',
+        ),
+    },
+    "05_hparams_and_checkpoints": {
+        "check_keeper": Steps(
+            "[Keep the checkpoints you mean](#Keep-the-checkpoints-you-mean) makes one for a loss.",
+            "accuracy_keeper = ModelCheckpoint(..., monitor=..., mode=..., save_top_k=...)",
+        ),
+        "check_remembers": Steps(
+            "[Save hyperparameters](#Save-hyperparameters) leaves an argument out.",
+            "class Remembers(LightningModule):\n"
+            "    def __init__(self, loss_fx, width, dropout):\n"
+            "        super().__init__()\n"
+            "        self.save_hyperparameters(...)\n"
+            "        ...",
+        ),
+        "check_counts_on": Steps(
+            "[Open a checkpoint](#Open-a-checkpoint) shows the states of callbacks in the file; [Resume a "
+            "run](#Resume-a-run) reads them.",
+            "class CountsOn(Callback):\n"
+            "    def __init__(self): ...\n"
+            "    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx): ...\n"
+            "    def state_dict(self): ...  # what goes into the checkpoint\n"
+            "    def load_state_dict(self, state_dict): ...  # what comes back from it",
+        ),
+    },
+    "06_reproducibility": {
+        "check_make_linear": Steps(
+            "[Seed everything](#Seed-everything): weights are drawn when a layer is made.",
+            "def make_linear(seed):\n    ...  # before the weights are drawn\n    return torch.nn.Linear(4, 2)",
+        ),
+        "check_deterministically": Steps(
+            "[Ask for deterministic operations](#Ask-for-deterministic-operations) shows the request, and how to ask "
+            "whether it is on. It has three values: off, warn, error.",
+            "def deterministically(function):\n"
+            "    before = ...  # all of it, not only on or off\n"
+            "    ...\n"
+            "    try:\n"
+            "        return function()\n"
+            "    finally:\n"
+            "        ...",
+        ),
+        "check_quiet_noise": Steps(
+            "[Vary what happens beside the training](#Vary-what-happens-beside-the-training) has a callback that is "
+            "not quiet.",
+            "class QuietNoise(Callback):\n"
+            "    def __init__(self):\n"
+            "        self.drawn = []\n"
+            "        ...  # numbers that nobody else draws from\n"
+            "    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):\n"
+            "        self.drawn.append(torch.rand(...).item())",
+        ),
+    },
+    "07_experiments": {
+        "check_honest_score": Steps(
+            "[Look where one must not look](#Look-where-one-must-not-look) picks by the test set; here another array "
+            "picks.",
+            "def honest_score(validation, test):\n"
+            "    picked = ...  # for each run, the number of an epoch\n"
+            "    return test[..., picked].mean()",
+        ),
+        "check_difference_interval": Steps(
+            "[Put intervals on it](#Put-intervals-on-it) draws people with replacement, for one model.",
+            "def difference_interval(labels, first, second):\n"
+            "    differences = []\n"
+            "    for draw in range(1000):\n"
+            "        people = ...  # as many as there are, drawn with replacement\n"
+            "        differences.append(...)  # of the two accuracies, on these people\n"
+            "    return np.quantile(differences, [..., ...])",
+        ),
+        "check_test_size": Steps(
+            "the formula stands in the task; the [interval of an accuracy](#Put-intervals-on-it) is the same one.",
+            "test_size = ...  # solve 1.96 * (p * (1 - p) / n) ** 0.5 == 0.02 for n",
+        ),
+        "check_own_recipe": Steps(
+            "[Choose on the training samples](#Choose-on-the-training-samples) compares recipes as the check does.",
+            "my_recipe = Recipe(hidden_dim=..., lr=..., epochs=...)",
+        ),
+    },
+    "08_speed_and_scale": {
+        "check_shared_steps": Steps(
+            "[Share one training between two processes](#Share-one-training-between-two-processes) counts the steps "
+            "of two.",
+            "samples_each = ...\nsteps_of_four = ...  # batches of samples_each; what is left over is a batch, too",
+        ),
+        "check_break_even": Steps(
+            "[Measure one setting at a time](#Measure-one-setting-at-a-time) tells what compiling costs once, and what "
+            "it saves at each step.",
+            "def my_break_even(cost, before, after):\n"
+            "    if ...:  # a step saves nothing\n"
+            "        return None\n"
+            "    return ...  # the cost, by what a step saves; up to a whole number",
+        ),
+        "check_lean_run": Steps(
+            "[Measure one setting at a time](#Measure-one-setting-at-a-time) shows what logging and checkpoints cost.",
+            "def my_lean_run(folder):\n"
+            "    keeper = ModelCheckpoint(monitor=..., ...)\n"
+            '    return {"logger": CSVLogger(folder), "callbacks": [keeper], "log_every_n_steps": ...}',
+        ),
+    },
+    "A1_trainer_argument_atlas": {
+        "check_validates_every_six": Steps(
+            "[Validation and logging](#Validation-and-logging) says which argument counts batches, and when it counts "
+            "across epochs.",
+            'every_six = {"val_check_interval": ..., "check_val_every_n_epoch": ...}',
+        ),
+        "check_logged_four_times": Steps(
+            "[Validation and logging](#Validation-and-logging) shows at which steps a loss is written.",
+            'every_second = {"max_epochs": ..., "log_every_n_steps": ...}',
+        ),
+    },
+    "A2_from_1x_to_2x": {
+        "check_todays_trainer": Steps(
+            "[Replace the arguments](#Replace-the-arguments) has a line for each of the four.",
+            "todays_trainer = Trainer(\n"
+            "    accelerator=..., max_epochs=..., enable_...=..., enable_...=..., enable_...=...\n"
+            ")",
+        ),
+        "check_epoch_means": Steps(
+            "[Replace hooks that raise](#Replace-hooks-that-raise): the model collects the outputs itself.",
+            "class MeanKeeper(LightningModule):\n"
+            "    def __init__(self): ...  # as before, and a list for the losses of an epoch\n"
+            "    def training_step(self, batch, batch_idx): ...  # keeps the loss, and returns it\n"
+            "    def on_...(self): ...  # takes the mean; then the list is empty again\n"
+            "    def configure_optimizers(self): ...",
+        ),
+    },
+}
+"""By the start of a notebook's file name, and by the name of a check."""
