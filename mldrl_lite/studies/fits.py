@@ -1,4 +1,4 @@
-"""Many fits: in several processes, kept in a folder as they are done; and the cross-validation of recipes.
+"""Many fits: in several processes, kept in a folder as they are done; and recipes scored by cross-validation.
 
 Nothing here is given the labels of the test samples: only `judging` needs them.
 """
@@ -38,7 +38,7 @@ class FitCall(NamedTuple):
 
 
 def fit_all(
-    fits: Sequence[FitCall], cache: str | Path, executor: Executor | None = None, label: str = "fits"
+    fits: Sequence[FitCall], cache: str | Path, executor: Executor | None = None, label: str | None = "fits"
 ) -> list[Floats]:
     """Return what `fit` returns for each of them, from `cache` where it has been computed before.
 
@@ -50,12 +50,12 @@ def fit_all(
         cache: a folder, made if it is not there.
         executor: where to run what is missing, such as a `process_pool`; it has to see the same `cache`. By default,
             one fit after the other in this process.
-        label: stands before the bar.
+        label: stands before the bar; None shows no bar.
     """
     places = [Path(cache, f"{joblib.hash((tuple(one), _VERSIONS))}.npy") for one in fits]
     missing = {place: one for place, one in zip(places, fits, strict=True) if not place.is_file()}
     Path(cache).mkdir(parents=True, exist_ok=True)
-    with tqdm(total=len(missing), desc=label, unit="fit", disable=not missing) as bar:
+    with tqdm(total=len(missing), desc=label, unit="fit", disable=not missing or label is None) as bar:
         for _ in _run(missing, executor):
             bar.update()
     return [np.load(place) for place in places]
@@ -95,6 +95,39 @@ def _keep(one: FitCall, place: Path) -> None:
     with part.open("wb") as file:
         np.save(file, result)
     part.replace(place)
+
+
+def score_parts(
+    parts: Sequence[tuple[Recipe, int]],
+    samples: Samples,
+    train: Ints,
+    cache: str | Path,
+    folds: int = 5,
+    executor: Executor | None = None,
+) -> list[float]:
+    """Score recipes on parts of the training samples that they have not learned from.
+
+    The rows `train` are cut into stratified folds, always the same. No other row is looked at.
+
+    Args:
+        parts: a recipe, and the number of the fold that is held out; for each of them.
+        samples: all of them.
+        train: the rows to cut.
+        cache: the folder of `fit_all`.
+        folds: how many.
+        executor: that of `fit_all`.
+
+    Returns:
+        The area under the ROC curve of each held-out fold, of two classes.
+    """
+    labels = samples.labels[train]
+    cuts = list(StratifiedKFold(folds, shuffle=True, random_state=0).split(labels, labels))
+    tasks = {fold: make_task(samples, train[cuts[fold][0]], train[cuts[fold][1]]) for _, fold in parts}
+    results = fit_all([FitCall(recipe, fold, tasks[fold]) for recipe, fold in parts], cache, executor, label=None)
+    return [
+        evaluate(labels[cuts[fold][1]], result[-1], binary=True)["auroc"]
+        for (_, fold), result in zip(parts, results, strict=True)
+    ]
 
 
 def cross_validate(

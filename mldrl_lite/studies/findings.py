@@ -1,0 +1,152 @@
+"""What a study has found: judged, rounded, and in plain values, so that it fits into a small file.
+
+`rosmap_study.json` beside this module holds the full study on ROSMAP with its origin; `python -m
+mldrl_lite.studies.full_study` makes it anew.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mldrl_lite.runs.search.trials import Search
+from mldrl_lite.sources import Floats, Ints
+from mldrl_lite.studies.judging import bootstrap, interval, score, summary
+from mldrl_lite.studies.study import CHOSEN, ENSEMBLES
+
+Findings = dict[str, Any]
+BEST_LOOK = "best of the looks"
+REFERENCE = "published protocol"
+RIVALS = ("logistic regression", "shrinkage LDA", CHOSEN, ENSEMBLES)
+METRICS = ("accuracy", "f1", "auroc")
+
+CLAIM = pd.DataFrame({"accuracy": [0.842, 0.013], "f1": [0.846, 0.007], "auroc": [0.912, 0.007]}, index=["mean", "sd"])
+"""What the authors of MMDynamic report for ROSMAP: Han et al., CVPR 2022, table 1; mean and sd of several runs."""
+
+
+def look_scores(labels: Ints, watched: Floats) -> dict[str, Floats]:
+    """Return, for each metric, the results of all runs at all looks.
+
+    Args:
+        labels: of the test samples, shape (N,).
+        watched: class probabilities, shape (R, L, N, 2).
+
+    Returns:
+        Arrays of shape (R, L), by metric.
+    """
+    by_look = [score(labels, watched[:, i]) for i in range(watched.shape[1])]
+    return {metric: np.stack([scores[metric] for scores in by_look], axis=1) for metric in METRICS}
+
+
+def rises(labels: Ints, watched: Floats, cuts: int = 200) -> pd.DataFrame:
+    """Pick each run's best look on one half of the test samples, and see what it gives on the other half.
+
+    Returns:
+        A row per random cut, and two columns: the mean rise in accuracy over the last look, on either half.
+    """
+    right = watched.argmax(axis=3) == labels
+    random, rows = np.random.default_rng(0), []
+    for _ in range(cuts):
+        half = random.permutation(len(labels)) < len(labels) // 2
+        here, there = right[:, :, half].mean(axis=2), right[:, :, ~half].mean(axis=2)
+        pick = np.arange(len(here)), here.argmax(axis=1)
+        rows.append([(part[pick] - part[:, -1]).mean() for part in (here, there)])
+    return pd.DataFrame(rows, columns=["where it was picked", "on other samples"])
+
+
+def summarise(labels: Ints, results: Mapping[str, Floats], watched: Floats) -> pd.DataFrame:
+    """Return a row per model and metric: `n` runs, `mean`, `sd`, and `low` and `high` of the bootstrap.
+
+    Args:
+        labels: of the test samples, shape (N,).
+        results: class probabilities, shape (R, N, 2), by model.
+        watched: those of the reference at all looks, shape (R, L, N, 2); picking each metric's best adds a row.
+    """
+    curves, runs = look_scores(labels, watched), np.arange(len(watched))
+    picked = {m: summary(labels, watched[runs, curves[m].argmax(axis=1)]).loc[m] for m in METRICS}
+    tables = {name: summary(labels, p) for name, p in results.items() if name not in (CHOSEN, ENSEMBLES)}
+    tables[BEST_LOOK] = pd.DataFrame(picked).T
+    tables |= {name: summary(labels, results[name]) for name in (CHOSEN, ENSEMBLES) if name in results}
+    return pd.concat(tables, names=["model", "metric"])
+
+
+def differences(labels: Ints, results: Mapping[str, Floats]) -> pd.DataFrame:
+    """Return, for each rival and metric, its mean minus that of the published protocol, with `low` and `high`.
+
+    Both are judged on the same draws of the bootstrap.
+    """
+    reference, mean = bootstrap(labels, results[REFERENCE]), score(labels, results[REFERENCE]).mean()
+    tables = {}
+    for name in RIVALS:
+        limits = interval(bootstrap(labels, results[name]) - reference)
+        tables[name] = pd.DataFrame({"difference": score(labels, results[name]).mean() - mean, **limits.T})
+    return pd.concat(tables, names=["model", "metric"])
+
+
+def sureness(labels: Ints, results: Mapping[str, Floats]) -> pd.DataFrame:
+    """Return, for each model, how sure it is of its answers on average, and the share that is right."""
+    rows = {
+        name: (p.max(axis=2).mean(), (p.argmax(axis=2) == labels).mean())
+        for name, p in results.items()
+        if name in ("logistic regression", REFERENCE, CHOSEN)
+    }
+    return pd.DataFrame(rows, index=["how sure", "share right"]).T.rename_axis("model")
+
+
+def searched(search: Search) -> dict[str, Any]:
+    """Return what a search tried and chose, in plain values."""
+    trials, best = search.trials(), search.best()
+    return {
+        "goal": search.spec.goal.metric,
+        "trials": len(trials),
+        "pruned": sum(trial.status == "pruned" for trial in trials),
+        "means": sorted((round(trial.mean, 4) for trial in trials if trial.status == "ok"), reverse=True),
+        "best": best.parameters,
+        "mean": best.mean,
+        "sd": best.sd,
+    }
+
+
+def find(
+    labels: Ints, results: Mapping[str, Floats], watched: Floats, looks: tuple[int, ...], search: Search
+) -> Findings:
+    """Judge a study, and return all that the pictures and sentences of notebook 09 need, in plain values."""
+    return {
+        "looks": list(looks),
+        "curves": {name: curve.round(4).tolist() for name, curve in look_scores(labels, watched).items()},
+        "rises": _rows(
+            rises(labels, watched).describe(percentiles=[0.05, 0.95]).T[["mean", "5%", "95%"]].rename_axis("half")
+        ),
+        "search": searched(search),
+        "summary": _rows(summarise(labels, results, watched)),
+        "differences": _rows(differences(labels, results)),
+        "sureness": _rows(sureness(labels, results)),
+    }
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain dictionaries; what is not a number, the sd of a single run, is None."""
+    rows = table.round(4).reset_index().to_dict("records")
+    return [{str(k): None if v != v else v for k, v in row.items()} for row in rows]
+
+
+def table_of(findings: Findings, part: str) -> pd.DataFrame:
+    """Return `summary`, `differences` or `sureness` of some findings as a table."""
+    rows = pd.DataFrame(findings[part])
+    return rows.set_index([name for name in ("model", "metric") if name in rows])
+
+
+def write_findings(findings: Findings, file: Path) -> None:
+    """Write findings as JSON, a line for each part."""
+    lines = ",\n".join(f"{json.dumps(part)}: {json.dumps(value)}" for part, value in findings.items())
+    file.write_text("{\n" + lines + "\n}\n", encoding="utf-8")
+
+
+def read_rosmap_study() -> Findings:
+    """Return the findings of the full study on ROSMAP, and under `origin` when and by what they were made."""
+    text = files("mldrl_lite.studies").joinpath("rosmap_study.json").read_text(encoding="utf-8")
+    return json.loads(text)
