@@ -1,16 +1,18 @@
-"""The subcommands of this room: `check`, and `migrate`, which stands beside what it runs."""
+"""The subcommands of this room: `check`; `ckpt` and `migrate` stand beside what they run."""
 
 import argparse
 
 from mldrl_lite.messages import InputError
+from mldrl_lite.trainer.ckpt import command as ckpt
 from mldrl_lite.trainer.migrate import command as migrate
 
 _FORMATS = ("text", "json", "sarif", "github")
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `check` and `migrate` to the command `mldrl-lite`."""
+    """Add `check`, `ckpt` and `migrate` to the command `mldrl-lite`."""
     _add_check(commands)
+    ckpt.add_command(commands)
     migrate.add_command(commands)
 
 
