@@ -75,6 +75,8 @@ def check_difference_interval(answer: object) -> Feedback:
         return not_yet(f"called with three arrays of 2000 classes, it stops with {type(error).__name__}: {error}")
     if None in (*limits, turned, of_equals):
         return not_yet("it should return two numbers, the lower and the upper limit.")
+    if _drew_nothing(limits):
+        return not_yet("whatever the order of the people, the limits are the same: a formula made them, and no draws.")
     low, high = np.mean(limits, axis=0)
     if low <= high and high > 0 and turned[1] > 0:
         return not_yet("a model that knows less has no negative difference; does the sign get lost?")
@@ -98,6 +100,12 @@ def _two_limits(given: object) -> tuple[float, float] | None:
         return None
     limits = number(low), number(high)
     return None if None in limits else limits
+
+
+def _drew_nothing(limits: list[tuple[float, float]]) -> bool:
+    """Say whether the limits are alike in every order, and none of the values that a mean over 2000 people can have."""
+    people = np.array(limits) * 2000
+    return np.ptp(people, axis=0).max() < 1e-6 and not np.allclose(people, people.round(), atol=1e-6)
 
 
 def _judge_difference_interval(low: float, high: float, of_equals: tuple[float, float]) -> Feedback:

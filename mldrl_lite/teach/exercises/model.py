@@ -117,6 +117,8 @@ def _judge_own_model(model_class: type[LightningModule]) -> Feedback:
     shape, before = tuple(_scores(model, views).shape), fingerprint(model)
     if shape != (len(labels), 4):
         return not_yet(f"for {len(labels)} samples and 4 classes, forward returns shape {shape}, and not (B, C).")
+    if _are_probabilities(model, views):
+        return not_yet("forward returns probabilities: each row adds up to 1. Scores are asked for; who takes softmax?")
     rows = [([view[i] for view in views], label) for i, label in enumerate(labels)]
     trainer = Trainer(max_epochs=40, **QUIET)
     trainer.fit(model.cpu(), DataLoader(rows, batch_size=15, shuffle=True))
@@ -131,6 +133,11 @@ def _judge_own_model(model_class: type[LightningModule]) -> Feedback:
     if found < 0.85 * len(labels):
         return not_yet(f"{found} of {len(labels)} samples right after {trainer.global_step} steps; are they too small?")
     return right(f"after {trainer.global_step} steps it gets {found} of {len(labels)} samples right.")
+
+
+def _are_probabilities(model: LightningModule, views: list[torch.Tensor]) -> bool:
+    scores = _scores(model, views)
+    return bool((scores >= 0).all()) and torch.allclose(scores.sum(dim=1), torch.ones(len(scores)), atol=1e-4)
 
 
 def _views_that_need_each_other() -> tuple[list[torch.Tensor], torch.Tensor]:

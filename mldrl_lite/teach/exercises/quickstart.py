@@ -43,6 +43,8 @@ def check_steps_per_epoch(answer: object, datamodule: TCPDataModule) -> Feedback
         return right(f"{n_samples} samples make {steps} batches, and each batch is one optimizer step.")
     if given == n_samples:
         return not_yet("that is one step per sample, or all steps of a run; in an epoch, there is one step per batch.")
+    if given is not None and given * batch_size == n_samples:
+        return not_yet(f"the batch after the {whole}th is not full; is it a step all the same, or a part of one?")
     if given == whole:
         return not_yet("some samples are left over after the full batches; what happens to them?")
     return not_yet("how many batches does it take until every training sample has been seen once?")

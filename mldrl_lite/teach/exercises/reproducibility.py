@@ -1,10 +1,12 @@
 """The checks of notebook 06."""
 
+import re
 from collections.abc import Callable
 
 import torch
 from pytorch_lightning import Callback, Trainer
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from mldrl_lite.datamodule import TCPDataModule
 from mldrl_lite.model import MMDynamic
@@ -60,6 +62,8 @@ def _judge_deterministically(answer: Callable) -> Feedback:
             return not_yet("while the function runs, an operation that is not deterministic would not be refused.")
         if after != before and not before[0]:
             return not_yet("the request outlives the call: afterwards the whole process is still deterministic.")
+        if before[1] and after == (True, False):
+            return not_yet("before the call it was on and only warned; afterwards it refuses. What else is put back?")
         if after != before:
             return not_yet("it was on before the call, and is not as it was afterwards; what is to be put back?")
         try:
@@ -91,17 +95,38 @@ def check_quiet_noise(answer: object) -> Feedback:
         return nudge
     n_batches = 3
     try:
-        without, _ = _trained_weights(n_batches)
-        with_it, drawn = _trained_weights(n_batches, answer)
+        with _TorchDraws() as usual:
+            without, _ = _trained_weights(n_batches)
+        with _TorchDraws() as draws:
+            with_it, drawn = _trained_weights(n_batches, answer)
     except Exception as error:
         return not_yet(f"training with {answer.__name__}() stops with {type(error).__name__}: {error}")
     if len(drawn) != n_batches:
         return not_yet(f"after {n_batches} batches, drawn has {len(drawn)} numbers; it should have one per batch.")
     if len(set(drawn)) == 1:
         return not_yet("the same number comes at every batch; when is the generator made, or seeded?")
+    if draws.count <= usual.count:
+        return not_yet("torch has drawn no number more than without it, and the exercise asks for numbers of torch.")
     if with_it != without:
         return not_yet("the weights have changed; which generator do the numbers come from, and who else uses it?")
     return right("it draws as it likes, and the training does not notice.")
+
+
+class _TorchDraws(TorchFunctionMode):
+    """Count the calls of torch's functions that draw random numbers."""
+
+    names = re.compile(
+        r"(rand(n|int|perm|om)?|normal|uniform|bernoulli|multinomial|poisson|exponential|geometric|cauchy|log_normal)"
+        r"(_like)?_?"
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_function__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
+        self.count += bool(self.names.fullmatch(getattr(func, "__name__", "")))
+        return func(*args, **(kwargs or {}))
 
 
 def _trained_weights(n_batches: int, answer: type[Callback] | None = None) -> tuple[str, list[float]]:

@@ -116,8 +116,10 @@ def _judge_lean_run(run: "_LeanRun") -> Feedback:
         return not_yet(f"this run validates {run.validations} time(s); after each of the epochs is asked for.")
     if run.writes > 14:
         return not_yet(f"the logger is called {run.writes} times; which argument spaces the losses of the steps out?")
-    if run.saves > 3:
-        return not_yet(f"it saves {run.saves} checkpoints: while the loss falls, each epoch is the best so far.")
+    if run.saves > 4 and not run.monitored:
+        return not_yet(f"it saves {run.saves} checkpoints: always the latest. How would it know a better one?")
+    if run.saves > 4:
+        return not_yet(f"it saves {run.saves} checkpoints; only an epoch that is better than all before needs one.")
     if 3 not in run.left and run.monitored:
         return not_yet(
             f"at the end there are checkpoints of epochs {run.left}, counted from 0; was the fourth passed over, or "

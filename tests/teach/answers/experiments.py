@@ -58,6 +58,12 @@ def by_standard_deviation(labels, first, second):
     return difference.mean() - 1.96 * difference.std(), difference.mean() + 1.96 * difference.std()
 
 
+def by_formula(labels, first, second):
+    difference = (first == labels).astype(float) - (second == labels)
+    reach = 1.96 * difference.std() / math.sqrt(len(labels))
+    return difference.mean() - reach, difference.mean() + reach
+
+
 def unpaired(labels, first, second):
     random, n = np.random.default_rng(0), len(labels)
     ours, theirs = ((guess == labels)[random.integers(n, size=(1000, n))].mean(axis=1) for guess in (first, second))
@@ -104,6 +110,7 @@ def small_percentiles(labels, first, second):
 @answers_to("check_difference_interval")
 def difference_interval() -> Answers:
     wrong = [
+        (by_formula, "no draws"),
         (unpaired, "the same people for both"),
         (lambda labels, first, second: paired(labels, second, first), "which accuracy is taken from which"),
         (without_putting_back, "the same person twice"),

@@ -174,6 +174,11 @@ class TheClassItself(SideBySide):
         return super().forward(views).argmax(dim=1)
 
 
+class SoftmaxTwice(SideBySide):
+    def forward(self, views):
+        return super().forward(views).softmax(dim=1)
+
+
 @answers_to("check_own_model")
 def own_model() -> Answers:
     wrong = [
@@ -182,6 +187,7 @@ def own_model() -> Answers:
         (FirstViewAlone, "stay the same when views[1] changes"),
         (PlainList, "in a plain list"),
         (TinySteps, "too small"),
+        (SoftmaxTwice, "adds up to 1"),
         (TwoViews, "stay the same when views[2] changes"),
         (ScoresInAList, "forward returns a list"),
         (TheClassItself, "not (B, C)"),

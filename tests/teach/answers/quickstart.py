@@ -33,7 +33,7 @@ def class_count() -> Answers:
 def steps_per_epoch() -> Answers:
     n = len(wdbc().parts["train"])
     right = [-(-n // 32), len(wdbc().train_dataloader()), float(-(-n // 32))]
-    wrong = [(n, "per batch"), (n // 32, "left over"), (n / 32, "how many batches")]
+    wrong = [(n, "per batch"), (n // 32, "left over"), (n / 32, "a part of one"), (n + 7, "how many batches")]
     return Answers(right, wrong, {"datamodule": wdbc()})
 
 

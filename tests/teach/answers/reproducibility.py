@@ -1,7 +1,9 @@
 """Answers to the exercises of notebook 06."""
 
 import contextlib
+import random
 
+import numpy as np
 import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from torch import nn
@@ -103,6 +105,29 @@ class SeedsEachTime(OwnGenerator):
         return torch.rand((), generator=torch.Generator().manual_seed(0)).item()
 
 
+class DrawsWithNumPy(OwnGenerator):
+    def __init__(self):
+        super().__init__()
+        self.generator = np.random.default_rng(0)
+
+    def draw(self):
+        return self.generator.random()
+
+
+class DrawsWithPython(OwnGenerator):
+    def draw(self):
+        return torch.tensor(random.random())  # noqa: S311
+
+
+class DrawsAheadOnItsOwn(OwnGenerator):
+    def __init__(self):
+        super().__init__()
+        self.ahead = iter(torch.empty(1000).normal_(generator=self.generator).tolist())
+
+    def draw(self):
+        return next(self.ahead)
+
+
 class DrawsPerEpoch(OwnGenerator):
     on_train_batch_end = Callback.on_train_batch_end
 
@@ -123,11 +148,13 @@ def quiet_noise() -> Answers:
         (DrawsAheadFromAll, "who else uses it"),
         (SeedsAgain, "who else uses it"),
         (SeedsEachTime, "same number comes"),
+        (DrawsWithNumPy, "numbers of torch"),
+        (DrawsWithPython, "numbers of torch"),
         (DrawsPerEpoch, "one per batch"),
         (Callback, "AttributeError"),
         (OwnGenerator(), "class itself"),
     ]
-    return Answers([OwnGenerator, PutsBack, Forks], wrong)
+    return Answers([OwnGenerator, PutsBack, Forks, DrawsAheadOnItsOwn], wrong)
 
 
 def puts_back(function):
@@ -212,6 +239,15 @@ def only_warns(function):
         torch.set_deterministic_debug_mode(mode)
 
 
+def forgets_to_warn(function):
+    was_on = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        return function()
+    finally:
+        torch.use_deterministic_algorithms(was_on)
+
+
 def swallows(function):
     with contextlib.suppress(Exception), deterministic():
         return function()
@@ -226,6 +262,7 @@ def deterministically() -> Answers:
     wrong = [
         (leaves_it_on, "outlives the call"),
         (turns_it_off, "what is to be put back"),
+        (forgets_to_warn, "only warned"),
         (without_finally, "raises an error"),
         (off_after_an_error, "not taken back"),
         (only_warns, "would not be refused"),

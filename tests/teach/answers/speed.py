@@ -77,8 +77,16 @@ def by_root(folder):
     return {"default_root_dir": folder, "callbacks": callbacks, "log_every_n_steps": 20, "max_epochs": 6}
 
 
-def every_epoch(folder):
+def every_better_one(folder):
     return every_second(folder) | {"callbacks": [ModelCheckpoint(monitor="val_loss")]}
+
+
+def every_epoch(folder):
+    return every_second(folder) | {"callbacks": [ModelCheckpoint(monitor="val_loss", save_top_k=-1)]}
+
+
+def no_monitor(folder):
+    return every_second(folder) | {"callbacks": [ModelCheckpoint()]}
 
 
 def latest(folder):
@@ -93,7 +101,8 @@ def every_third(folder):
 def lean_run() -> Answers:
     wrong = [
         (lambda folder: every_second(folder) | {"log_every_n_steps": 1}, "spaces the losses"),
-        (every_epoch, "best so far"),
+        (every_epoch, "better than all before"),
+        (no_monitor, "always the latest"),
         (latest, "which is best"),
         (every_third, "passed over"),
         (lambda folder: every_second(folder) | {"logger": True}, "outside the folder"),
@@ -102,4 +111,4 @@ def lean_run() -> Answers:
         (lambda folder: every_second(folder) | {"check_val_every_n_epoch": 2}, "after each of the epochs"),
         (every_second("."), "takes a folder"),
     ]
-    return Answers([every_second, once, by_root], wrong)
+    return Answers([every_better_one, every_second, once, by_root], wrong)
