@@ -1,8 +1,9 @@
 """What all notebooks of the course have in common, said of each that has it not: `make lint`, and before each commit.
 
     python tests/lint_notebooks.py [NOTEBOOK ...]
+    python tests/lint_notebooks.py --minutes
 
-It reads and does not run. What a notebook does is for the tests.
+The second prints how long each notebook takes, by the formula in minutes.py. It reads and does not run. What a notebook does is for the tests.
 """
 
 import ast
@@ -15,6 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import minutes
 
 ROOT = Path(__file__).parent.parent
 RESULT = "application/vnd.mldrl-lite.result+json"
@@ -171,6 +174,9 @@ def defined_twice(paths: Sequence[Path]) -> list[str]:
 
 def main(arguments: Sequence[str]) -> int:
     notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    if arguments == ["--minutes"]:
+        print(minutes.report({path: json.loads(path.read_text(encoding="utf-8"))["cells"] for path in notebooks}))
+        return 0
     found = [f"{path}: {line}" for path in map(Path, arguments or notebooks) for line in problems(path)]
     core = [path for path in (ROOT / "mldrl_lite").glob("*.py") if path.name != "__main__.py"]
     found += [f"{name} is defined twice in the course and its core" for name in defined_twice([*notebooks, *core])]
