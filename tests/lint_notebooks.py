@@ -3,7 +3,8 @@
     python tests/lint_notebooks.py [NOTEBOOK ...]
     python tests/lint_notebooks.py --minutes
 
-The second prints how long each notebook takes, by the formula in minutes.py. It reads and does not run. What a notebook does is for the tests.
+The second prints how long each notebook takes, by the formula in minutes.py. Both read and do not run: what a notebook
+does is for the tests.
 """
 
 import ast
