@@ -1,4 +1,4 @@
-"""The subcommands of this room: `course`, `run`, `sweep`, `search`, `collect`, `store`, `picture`.
+"""The subcommands of this room: `course`, `run`, `sweep`, `search`, `collect`, `store`.
 
 What runs notebooks is imported when it is needed: a page of help should not wait for it.
 """
@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mldrl_lite.messages import InputError, require
+from mldrl_lite.messages import InputError
+from mldrl_lite.runs.options import add_jobs, add_kernel, add_limits, add_parameters, limits
 from mldrl_lite.runs.results.formats import FORMATS, as_table, check_format
 from mldrl_lite.runs.search.command import add_search, run_search
 
@@ -26,21 +27,17 @@ _VALUES = (
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `course`, `run`, `sweep`, `search`, `collect`, `store` and `picture` to the command `mldrl-lite`."""
+    """Add `course`, `run`, `sweep`, `search`, `collect` and `store` to the command `mldrl-lite`."""
     _add_course(_command(commands, "course", _course, "run notebooks one after the other, with a table of results"))
     run = _command(commands, "run", _run, "run one notebook once with parameters and keep what it leaves")
     sweep = _command(commands, "sweep", _sweep, "run one notebook with every combination of parameters")
-    sweep.add_argument("-j", "--jobs", type=int, default=1, help="how many run at once (1)")
-    sweep.add_argument("--fail-fast", action="store_true", help="start no more runs after one has failed")
+    add_jobs(sweep)
     for command, value in ((run, "VALUE"), (sweep, "VALUES")):
         command.add_argument("notebook", type=Path)
-        _add_parameters(command, value, _VALUES if command is sweep else "may be repeated")
+        add_parameters(command, value, _VALUES if command is sweep else "may be repeated")
         command.add_argument("-o", "--out", type=Path, help="folder for everything that is written (runs/sweep_NAME)")
-        command.add_argument("--kernel", help="name of the Jupyter kernel")
-        command.add_argument("--cwd", type=Path, help="folder that the notebook runs in (its own)")
-        command.add_argument("--timeout", type=float, metavar="SECONDS", help="end a run that takes longer")
-        command.add_argument("--memory", type=float, metavar="MB", help="end a run that takes more main memory")
-        command.add_argument("--retries", type=int, default=0, help="try again so often when the kernel died (0)")
+        add_kernel(command)
+        add_limits(command, several=command is sweep)
         command.add_argument("--again", action="store_true", help="run also what the folder holds already")
         _add_format(command)
     add_search(_command(commands, "search", _search, "find good parameters by the mean of repeated runs (Optuna)"))
@@ -52,10 +49,6 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     keep = _command(commands, "store", _store, "re-execute notebooks and store them with their outputs")
     keep.add_argument("notebooks", nargs="+", type=Path)
     keep.add_argument("--kernel", help="name of the Jupyter kernel")
-    picture = _command(commands, "picture", _picture, "write one figure of a stored notebook to a file")
-    picture.add_argument("notebook", type=Path)
-    picture.add_argument("number", type=int, help="1 for the first figure")
-    picture.add_argument("file", type=Path)
 
 
 def _command(
@@ -69,16 +62,10 @@ def _command(
 def _add_course(command: argparse.ArgumentParser) -> None:
     command.add_argument("notebooks", nargs="+", type=Path)
     command.add_argument("-o", "--out", type=Path, default=Path("runs"), help="folder for everything that is written")
-    _add_parameters(command, "VALUE", "for the notebooks that take it; may be repeated")
+    add_parameters(command, "VALUE", "for the notebooks that take it; may be repeated")
     command.add_argument("--profile", default="full", help="full, or small: the small values that each notebook keeps")
-    command.add_argument("--kernel", help="name of the Jupyter kernel")
-    command.add_argument("--cwd", type=Path, help="folder that the notebooks run in (their own)")
-
-
-def _add_parameters(command: argparse.ArgumentParser, value: str, text: str) -> None:
-    command.add_argument(
-        "-p", nargs=2, action="append", default=[], dest="parameters", metavar=("NAME", value), help=text
-    )
+    add_kernel(command)
+    add_limits(command)
 
 
 def _add_format(command: argparse.ArgumentParser) -> None:
@@ -109,14 +96,14 @@ def _course(options: argparse.Namespace) -> int:
     from mldrl_lite.runs import course
 
     chosen = {"profile": options.profile, "kernel": options.kernel, "cwd": options.cwd}
-    runs = course.run_course(options.notebooks, options.out, _pairs(options), **chosen)
+    runs = course.run_course(options.notebooks, options.out, _pairs(options), **chosen, **limits(options))
     print(course.report(runs))
     statuses = {run.status for run in runs}
     return _INTERRUPTED if "interrupted" in statuses else int("failed" in statuses)
 
 
 def _run(options: argparse.Namespace) -> int:
-    options.jobs, options.fail_fast = 1, False
+    options.jobs = 1
     return _grid(options, _read(options, lambda entry, text: [entry.read(text)]))
 
 
@@ -147,9 +134,8 @@ def _grid(options: argparse.Namespace, grid: Mapping[str, Any]) -> int:
     check_format(options.format)
     out = options.out or Path("runs", f"sweep_{options.notebook.stem}")
     chosen = {"jobs": options.jobs, "kernel": options.kernel, "cwd": options.cwd, "again": options.again}
-    chosen |= {name: getattr(options, name) for name in ("fail_fast", "retries", "timeout", "memory")}
     try:
-        rows = sweep(options.notebook, grid, out, **chosen)
+        rows = sweep(options.notebook, grid, out, **chosen, **limits(options))
     except KeyboardInterrupt:
         _show(table_of_runs(out), out, options.format)
         print("interrupted: the same command does the rest", file=sys.stderr)
@@ -256,15 +242,3 @@ def _store(options: argparse.Namespace) -> int:
             failures += 1
             print(f"{notebook} is not stored: {failure.ename}: {' '.join(failure.evalue.split())}", file=sys.stderr)
     return int(failures > 0)
-
-
-def _picture(options: argparse.Namespace) -> int:
-    from mldrl_lite.runs.notebook.file import glance, pictures
-
-    images = pictures(glance(options.notebook))
-    if not images:
-        raise InputError(f"{str(options.notebook)!r} has no figure: store it with its outputs first.")
-    require("number", options.number, int, at_least=1, at_most=len(images))
-    options.file.parent.mkdir(parents=True, exist_ok=True)
-    options.file.write_bytes(images[options.number - 1])
-    return 0

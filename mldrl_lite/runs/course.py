@@ -13,6 +13,7 @@ from mldrl_lite.runs.notebook.file import declared, open_notebook
 from mldrl_lite.runs.notebook.file import profile as profile_of
 from mldrl_lite.runs.notebook.parameters import PROFILES, Declared, without_default
 from mldrl_lite.runs.process.kernel import threads
+from mldrl_lite.runs.process.limits import Limits, allow_files
 
 
 def run_course(
@@ -23,6 +24,10 @@ def run_course(
     profile: str = "full",
     kernel: str | None = None,
     cwd: str | Path | None = None,
+    fail_fast: bool = False,
+    retries: int = 0,
+    timeout: float | None = None,
+    memory: float | None = None,
 ) -> list[NotebookRun]:
     """Run notebooks one after the other; with `parameters`, those that declare all of them.
 
@@ -35,11 +40,18 @@ def run_course(
         profile: `small` runs each notebook with the values that its parameters cell names so, `full` with its defaults.
         kernel: the name of the Jupyter kernel.
         cwd: the folder that the notebooks run in; their own by default.
+        fail_fast: start no more notebooks after one has failed.
+        retries: how often a notebook is tried again when its kernel died; a cell that failed would fail again.
+        timeout: seconds that a notebook may take.
+        memory: MB of main memory that a notebook may take; looked at a few times a second.
 
     Raises:
         InputError: no notebook declares these parameters, a value of another type, an unknown profile, two notebooks
             of the same name, or a folder that cannot be used; nothing has been started then.
     """
+    limits = Limits(timeout, memory, retries)
+    limits.check()
+    allow_files(1)
     notebooks = [Path(notebook) for notebook in notebooks]
     _refuse_twins(notebooks)
     chosen = _choices({path: open_notebook(path) for path in notebooks}, parameters, profile)
@@ -49,10 +61,12 @@ def run_course(
     try:
         with threads(1) as pool:
             for notebook, values in chosen.items():
-                if isinstance(values, str):
-                    runs.append(NotebookRun(notebook.stem, "skipped", error=values))
+                failed = next((run.notebook for run in runs if fail_fast and run.status == "failed"), "")
+                why_not = values if isinstance(values, str) else f"{failed} has failed" if failed else ""
+                if why_not:
+                    runs.append(NotebookRun(notebook.stem, "skipped", error=why_not))
                 else:
-                    runs.append(pool.submit(_run, notebook, Path(out_dir), values, kernel, cwd).result())
+                    runs.append(pool.submit(_run, notebook, Path(out_dir), values, kernel, cwd, limits).result())
     except KeyboardInterrupt:
         runs += [NotebookRun(waiting.stem, "interrupted") for waiting in notebooks[len(runs) :]]
     return runs
@@ -81,7 +95,7 @@ def _choices(
     if profile not in PROFILES:
         raise InputError(f"No profile {profile!r}{did_you_mean(profile, PROFILES)}: give {listing(PROFILES)}.")
     names = {path: declared(node) for path, node in nodes.items()}
-    _refuse_strangers(parameters, names.values())
+    _refuse_unknown_parameters(parameters, names.values())
     chosen = {}
     for path, node in nodes.items():
         missing = [name for name in parameters if name not in names[path]]
@@ -94,7 +108,7 @@ def _choices(
     return chosen
 
 
-def _refuse_strangers(parameters: Mapping[str, Any], names: Iterable[Mapping[str, Declared]]) -> None:
+def _refuse_unknown_parameters(parameters: Mapping[str, Any], names: Iterable[Mapping[str, Declared]]) -> None:
     """Stop unless some notebook takes all the parameters."""
     known = sorted({name for declared in names for name in declared} - {"out_dir"})
     for name in parameters:

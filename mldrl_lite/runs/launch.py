@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,7 +34,7 @@ from mldrl_lite.runs.notebook.places import anchored, hint, working_folder
 from mldrl_lite.runs.process.endings import DIED, ending
 from mldrl_lite.runs.process.engine import Engine, KernelEndedError, LeftError, LimitError, Watch
 from mldrl_lite.runs.process.kernel import driving, lines
-from mldrl_lite.runs.process.limits import Limits
+from mldrl_lite.runs.process.limits import Limits, retried
 from mldrl_lite.runs.progress import bar_options
 
 # What goes wrong is in the run's error; papermill would print it a second time.
@@ -140,10 +141,12 @@ def run_notebook(
     parameters: Mapping[str, Any],
     kernel: str | None = None,
     cwd: str | Path | None = None,
+    limits: Limits | None = None,
 ) -> NotebookRun:
     """Execute a notebook into `out_dir/NAME.ipynb`, its files into `out_dir/NAME/`, its figures into `…/pictures/`.
 
-    It runs in its own folder, or in `cwd`; relative paths among the parameters are relative to the caller's.
+    It runs in its own folder, or in `cwd`; relative paths among the parameters are relative to the caller's. It may
+    take as much as `limits` allow.
 
     An error in a cell is part of the returned `NotebookRun`; it does not stop the caller.
 
@@ -154,14 +157,17 @@ def run_notebook(
     folder, place = _emptied(notebook, out_dir), working_folder(notebook, cwd)
     copy = out_dir / notebook.name
     start = time.perf_counter()
-    error = execute_notebook(
+    run = partial(
+        execute_notebook,
         node,
         copy,
         own_folder(node, folder.absolute()) | anchored(parameters, os.getcwd(), place),
         kernel=kernel_for(node, kernel),
         cwd=place,
         bar=notebook.stem,
+        limits=limits,
     )
+    error = retried(run, limits or Limits(), lambda: _emptied(notebook, out_dir).is_dir())
     error += hint(error, str(notebook.absolute().parent), os.getcwd(), place)
     seconds = time.perf_counter() - start
     executed = nbformat.read(copy, as_version=4) if copy.is_file() else node

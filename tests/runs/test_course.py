@@ -164,7 +164,6 @@ def test_inputs_that_cannot_be_used_get_a_sentence(tmp_path: Path, capsys: pytes
         (["course", str(notebook), "-o", str(tmp_path / "file")], "Cannot write in"),
         (["course", str(notebook), str(twin)], "Two notebooks are named a"),
         (["store", str(tmp_path / "none.ipynb")], "No notebook"),
-        (["picture", str(notebook), "1", str(tmp_path / "x.png")], "has no figure"),
     ]
     for arguments, message in cases:
         assert main(arguments) == 2

@@ -16,6 +16,7 @@ from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
 from mldrl_lite.runs import collect, launch, run_notebook, sweep
+from mldrl_lite.runs.process.limits import Limits
 from mldrl_lite.runs.record import lock
 from mldrl_lite.runs.results import table
 
@@ -109,6 +110,46 @@ def test_the_course_ends_with_its_table_whatever_is_raised(tmp_path: Path, monke
     printed = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in printed[1:4]] == [["a", "ok"], ["b", "failed"], ["c", "ok"]]
     assert "No space left on device" in printed[4]
+
+
+@pytest.mark.parametrize(
+    ("words", "tries", "statuses"),
+    [
+        ([], ["a", "b", "c"], ["ok", "failed", "ok"]),
+        (["--fail-fast"], ["a", "b"], ["ok", "failed", "skipped"]),
+        (["--retries", "2", "--timeout", "9"], ["a", "b", "b", "b", "c"], ["ok", "failed", "ok"]),
+    ],
+)
+def test_the_limits_of_a_run_hold_in_a_course(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, words: list[str], tries: list[str], statuses: list[str]
+):
+    given = []
+
+    def dies(node: object, copy: Path, *_: object, limits: Limits, **__: object) -> str:
+        given.append((copy.stem, limits.timeout))
+        assert not (copy.with_suffix("") / "ledger.json").exists(), "of an earlier try"
+        (copy.with_suffix("") / "ledger.json").write_text("{}")
+        return "the kernel died in cell In [2]: killed" if copy.stem == "b" else ""
+
+    monkeypatch.setattr(launch, "execute_notebook", dies)
+    paths = [str(make(tmp_path / f"{name}.ipynb")) for name in "abc"]
+    assert main(["course", *paths, "-o", str(tmp_path / "runs"), *words]) == 1
+    assert given == [(name, 9 if "--timeout" in words else None) for name in tries]
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in printed[1:4]] == statuses
+    assert ("c skipped: b has failed" in printed) == ("skipped" in statuses)
+
+
+def test_a_headline_that_is_no_text_costs_the_course_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    def show(node: nbformat.NotebookNode, copy: Path, *_: object, **__: object) -> str:
+        shown = {RESULT_TYPE: {"headline": 3, "values": [1]}}
+        node.cells[1].outputs = [nbformat.v4.new_output("display_data", shown)]
+        nbformat.write(node, copy)
+        return ""
+
+    monkeypatch.setattr(launch, "execute_notebook", show)
+    assert main(["course", str(make(tmp_path / "a.ipynb")), "-o", str(tmp_path / "runs")]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[3] == "3"
 
 
 def test_collect_prints_what_it_cannot_write(notebook: Path, tmp_path: Path, does: Does, monkeypatch, capsys):

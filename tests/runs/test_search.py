@@ -37,6 +37,7 @@ class Pretence:
     def __init__(self, interrupt_after: int = 10**9) -> None:
         self.points: list[Mapping[str, Any]] = []
         self.interrupt_after = interrupt_after
+        self.options: Mapping[str, object] = {}
 
     def __call__(self, points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         if len(self.points) >= self.interrupt_after:
@@ -270,7 +271,12 @@ def pretence(monkeypatch: pytest.MonkeyPatch) -> Pretence:
     import pandas as pd
 
     run = Pretence()
-    monkeypatch.setattr(sweeps, "sweep", lambda notebook, points, out, **_: pd.DataFrame(run(points)))
+
+    def sweep(notebook: object, points: Sequence[Mapping[str, Any]], out: object, **options: object) -> pd.DataFrame:
+        run.options = options
+        return pd.DataFrame(run(points))
+
+    monkeypatch.setattr(sweeps, "sweep", sweep)
     return run
 
 
@@ -290,6 +296,23 @@ def test_the_command_searches_reports_and_reveals(
     assert json.loads((tmp_path / "out" / "search.json").read_text())["revealed"][0]["trials"] == 4
 
 
+def test_the_limits_of_a_run_hold_in_a_search(notebook: Path, pretence: Pretence, tmp_path: Path):
+    command = ["search", str(notebook), "-p", "lr", "0.001..1:log", "--maximize", "val_auroc", "--trials", "1"]
+    command += ["-p", "cv", "0", "--over", "cv", "--timeout", "60", "--memory", "900", "--retries", "2"]
+    assert main([*command, "--cwd", str(tmp_path), "-o", str(tmp_path / "out")]) == 0
+    chosen = {"timeout": 60, "memory": 900, "retries": 2, "fail_fast": False, "cwd": tmp_path}
+    assert chosen.items() <= pretence.options.items()
+
+
+def test_fail_fast_ends_a_search_with_the_first_trial_that_fails(
+    notebook: Path, pretence: Pretence, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    pretence.row = lambda point: {"status": "failed", "error": "cell In [2]: ValueError: unlucky"}
+    command = ["search", str(notebook), "-p", "lr", "0.001..1:log", "--maximize", "val_auroc", "--fail-fast"]
+    assert main([*command, "-o", str(tmp_path / "out")]) == 1
+    assert "1 failed of 1 trials" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -298,6 +321,10 @@ def test_the_command_searches_reports_and_reveals(
         (["-p", "lr", "0..1", "--over", "kind", "--maximize", "x"], "--over kind needs its values"),
         (["--over", "cv", "--maximize", "x"], "nothing to search"),
         (["-p", "lr", "0..1", "--trials", "0", "--maximize", "x"], "trials = 0"),
+        (["-p", "lr", "0..1", "--timeout", "0", "--maximize", "x"], "timeout = 0"),
+        (["-p", "lr", "0..1", "--retries", "-1", "--maximize", "x"], "retries = -1"),
+        (["-p", "lr", "0..1", "--cwd", "nowhere", "--maximize", "x"], "'nowhere' is no folder"),
+        (["-p", "lr", "0..1", "--kernel", "python2", "--maximize", "x"], "No kernel 'python2'"),
     ],
 )
 def test_what_cannot_be_searched_is_one_sentence(

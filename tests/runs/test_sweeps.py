@@ -442,6 +442,24 @@ def test_interrupted_it_starts_no_more_in_an_executor(notebook: Path, pretence: 
     assert pretence.parameters == []
 
 
+def test_interrupted_on_a_full_disk_it_prints_the_table_that_it_cannot_write(
+    notebook: Path, pretence, monkeypatch, capsys
+):
+    def interrupt(flight: sweeps._Flight) -> None:
+        if not flight.waiting:
+            raise KeyboardInterrupt
+        return settled(flight)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    settled = sweeps._Flight.next
+    monkeypatch.setattr(sweeps._Flight, "next", interrupt)
+    monkeypatch.setattr(sweeps, "write_table", full)
+    assert main(["sweep", str(notebook), "-p", "n", "1..5", "-o", str(notebook.parent / "out")]) == 130
+    assert " ok in " in capsys.readouterr().out
+
+
 FORKS = """
 import os, sys, time
 from pathlib import Path

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mldrl_lite.messages import InputError, require
+from mldrl_lite.runs.process.endings import DIED
 
 _LOOK_EVERY = 0.25  # seconds
 _FILES_OF_A_KERNEL, _FILES_BESIDE = 16, 40
@@ -34,6 +35,22 @@ class Limits:
         require("timeout", self.timeout, float, above=0, or_none=True)
         require("memory", self.memory, float, above=0, or_none=True)
         require("retries", self.retries, int, at_least=0)
+
+
+def retried(run: Callable[[], str], limits: Limits, prepare: Callable[[], bool]) -> str:
+    """Return the error of a run, which is tried again when its kernel died.
+
+    Args:
+        run: runs the cells and returns the error.
+        limits: how often it is tried again.
+        prepare: clears up after a kernel that died, and says whether the run may be tried again.
+    """
+    error = run()
+    for _ in range(limits.retries):
+        if not error.startswith(DIED) or not prepare():
+            break
+        error = run()
+    return error
 
 
 @contextmanager
@@ -107,8 +124,8 @@ def allow_files(jobs: int) -> None:
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     if hard != resource.RLIM_INFINITY and hard < needed:
+        what, remedy = (f"-j {jobs} (jobs=)", "give a smaller number, or raise") if jobs > 1 else ("A run", "raise")
         raise InputError(
-            f"-j {jobs} (jobs=) takes some {needed} open files, and this system allows {hard} (ulimit -n): "
-            "give a smaller number, or raise that limit."
+            f"{what} takes some {needed} open files, and this system allows {hard} (ulimit -n): {remedy} that limit."
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

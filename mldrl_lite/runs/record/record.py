@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -23,8 +24,7 @@ from mldrl_lite.runs.notebook.file import glance_at_text, own_folder, read_finge
 from mldrl_lite.runs.notebook.parameters import literal
 from mldrl_lite.runs.notebook.places import anchored, hint, place_of
 from mldrl_lite.runs.notebook.values import from_json, to_json
-from mldrl_lite.runs.process.endings import DIED
-from mldrl_lite.runs.process.limits import Limits
+from mldrl_lite.runs.process.limits import Limits, retried
 from mldrl_lite.runs.record import origin
 from mldrl_lite.runs.record.publishing import publish
 
@@ -141,16 +141,17 @@ def execute(job: Job) -> str:
     folder = new_folder(job)
     start = time.perf_counter()
     try:
-        error = _run_cells(job, folder)
-        for _ in range(job.limits.retries):
-            if error.startswith(DIED) and _is_current(job):
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir()
-                error = _run_cells(job, folder)
+        error = retried(partial(_run_cells, job, folder), job.limits, partial(_emptied, job, folder))
     except Exception as failure:
         gone = "a cell has deleted the folder of the run" if not folder.is_dir() else ""
         error = gone or f"the worker failed: {_words(failure)}"
     return keep(job, folder, error, time.perf_counter() - start)
+
+
+def _emptied(job: Job, folder: Path) -> bool:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return _is_current(job)
 
 
 def _run_cells(job: Job, folder: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mldrl_lite.messages import InputError, did_you_mean, listing
+from mldrl_lite.runs.options import add_jobs, add_kernel, add_limits, add_parameters, limits
 
 if TYPE_CHECKING:
     from mldrl_lite.runs.notebook.parameters import Declared
@@ -21,9 +22,7 @@ _REPEATS = 3
 def add_search(command: argparse.ArgumentParser) -> None:
     """Add what `search` takes to its parser."""
     command.add_argument("notebook", type=Path)
-    command.add_argument(
-        "-p", nargs=2, action="append", default=[], dest="parameters", metavar=("NAME", "VALUES"), help=_SPACE
-    )
+    add_parameters(command, "VALUES", _SPACE)
     command.add_argument(
         "--over",
         default="",
@@ -38,9 +37,10 @@ def add_search(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-prune", dest="prune", action="store_false", help="run bad trials to their end, too")
     command.add_argument("--seed", type=int, default=0, help="of the sampler (0)")
     command.add_argument("--reveal", action="store_true", help="show the test results of the best trial, and record it")
-    command.add_argument("-j", "--jobs", type=int, default=1, help="how many run at once (1)")
+    add_jobs(command)
     command.add_argument("-o", "--out", type=Path, help="folder for everything that is written (runs/search_NAME)")
-    command.add_argument("--kernel", help="name of the Jupyter kernel")
+    add_kernel(command)
+    add_limits(command)
 
 
 def run_search(options: argparse.Namespace, texts: Mapping[str, str]) -> int:
@@ -54,11 +54,11 @@ def run_search(options: argparse.Namespace, texts: Mapping[str, str]) -> int:
     require("jobs", options.jobs, int, at_least=1)
     out = options.out or Path("runs", f"search_{options.notebook.stem}")
     spec = _read_spec(options, texts)
-    run = _runner(options.notebook, out, options.jobs, options.kernel)
+    run = _runner(options, out)
     with alone(out):
         search = Search(spec, out)
         try:
-            _go_on(search, options.trials, run, options.jobs)
+            _go_on(search, options, run)
         except KeyboardInterrupt:
             print("interrupted: the same command does the rest", file=sys.stderr)
             raise
@@ -74,27 +74,34 @@ def run_search(options: argparse.Namespace, texts: Mapping[str, str]) -> int:
     return int(any(trial.status == "failed" for trial in search.trials()))
 
 
-def _go_on(search: "Search", trials: int, run: "Run", jobs: int) -> None:
+def _go_on(search: "Search", options: argparse.Namespace, run: "Run") -> None:
     from tqdm.auto import tqdm
 
     from mldrl_lite.runs.progress import bar_options
 
     done = len(search.trials())
-    with tqdm(desc=search.spec.notebook, total=max(trials, done), initial=done, unit="trial", **bar_options()) as bar:
+    shape = {"total": max(options.trials, done), "initial": done, "unit": "trial"}
+    with tqdm(desc=search.spec.notebook, **shape, **bar_options()) as bar:
 
         def ended(_: object) -> None:
             best = search.best()
             bar.set_postfix_str(f"best {search.spec.goal.metric} {best.mean:.4g}" if best else "", refresh=False)
             bar.update()
 
-        search.go_on(trials, run, jobs, ended)
+        search.go_on(options.trials, run, options.jobs, ended, fail_fast=options.fail_fast)
 
 
-def _runner(notebook: Path, out: Path, jobs: int, kernel: str | None) -> "Run":
+def _runner(options: argparse.Namespace, out: Path) -> "Run":
+    from mldrl_lite.runs.notebook.places import working_folder
+    from mldrl_lite.runs.sweeps.plan import installed_kernel
     from mldrl_lite.runs.sweeps.sweep import sweep
 
+    working_folder(options.notebook, options.cwd)  # refused now, and not in the first trial
+    installed_kernel(options.notebook, options.kernel)
+    chosen = {"jobs": options.jobs, "kernel": options.kernel, "cwd": options.cwd, **limits(options)}
+
     def run(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        return sweep(notebook, points, out, jobs=jobs, kernel=kernel, progress=False).to_dict("records")
+        return sweep(options.notebook, points, out, progress=False, **chosen).to_dict("records")
 
     return run
 

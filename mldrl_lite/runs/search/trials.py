@@ -160,7 +160,15 @@ class Search:
         choose = max if self.spec.goal.maximize else min
         return choose(whole, key=lambda trial: trial.mean, default=None)
 
-    def go_on(self, trials: int, run: Run, at_once: int = 1, ended: Callable[[Trial], None] = lambda _: None) -> None:
+    def go_on(
+        self,
+        trials: int,
+        run: Run,
+        at_once: int = 1,
+        ended: Callable[[Trial], None] = lambda _: None,
+        *,
+        fail_fast: bool = False,
+    ) -> None:
         """Run trials until so many have ended, those of earlier calls included.
 
         Args:
@@ -168,6 +176,7 @@ class Search:
             run: what runs points; it may raise KeyboardInterrupt.
             at_once: so many repeats are run together before the trial is judged.
             ended: told of each trial.
+            fail_fast: stop after a trial that failed.
 
         Raises:
             InputError: the first trials have all failed, or the runs have no such result.
@@ -176,7 +185,9 @@ class Search:
             if len(done) >= _ALL_FAIL and all(trial.status == "failed" for trial in done):
                 raise InputError(f"The first {len(done)} trials have all failed; the last one: {done[-1].error}")
             self._run_next(len(done), run, at_once)
-            ended(self.trials()[-1])
+            ended(trial := self.trials()[-1])
+            if fail_fast and trial.status == "failed":
+                return
 
     def _run_next(self, number: int, run: Run, at_once: int) -> None:
         from optuna.trial import TrialState

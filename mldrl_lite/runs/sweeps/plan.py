@@ -56,8 +56,10 @@ def plan_jobs(
             cwd=folder,
             caller=caller,
         )
-    _refuse_strangers(list(jobs.values()))
-    return list(jobs.values())
+    planned = list(jobs.values())
+    _refuse_another_notebook(planned[0])
+    _refuse_names_in_use(planned)
+    return planned
 
 
 def _refuse_columns(grid: Mapping[str, Any]) -> None:
@@ -86,21 +88,27 @@ def _without_outputs(node: NotebookNode) -> NotebookNode:
     return node
 
 
-def _refuse_strangers(jobs: Sequence[Job]) -> None:
-    """Stop when `out` holds something else under these names, or when two runs would share one on some file systems."""
-    folder, remedy = Path(jobs[0].out), "give --out (out=) another folder"
-    others = {record["stem"] for _, record in records(folder)} - {jobs[0].stem}
+_REMEDY = "give --out (out=) another folder"
+
+
+def _refuse_another_notebook(job: Job) -> None:
+    """Stop when the folder holds the runs of another notebook."""
+    others = {record["stem"] for _, record in records(Path(job.out))} - {job.stem}
     if others:
-        raise InputError(f"{str(folder)!r} holds runs of {min(others)}: {remedy}.")
+        raise InputError(f"{job.out!r} holds runs of {min(others)}: {_REMEDY}.")
+
+
+def _refuse_names_in_use(jobs: Sequence[Job]) -> None:
+    """Stop when something that is no run has a run's name, or when two runs would share one on some file systems."""
+    folder = Path(jobs[0].out)
     there = {name.casefold() for name in os.listdir(folder)} if folder.is_dir() else set()
     names: dict[str, Mapping[str, Any]] = {}
     for job in jobs:
-        if job.name.casefold() in there and job.place.exists() and not (job.place / RECORD).is_file():
-            raise InputError(f"{str(job.place)!r} is there and is no run: remove it, or {remedy}.")
+        if job.name.casefold() in there and os.path.lexists(job.place) and not (job.place / RECORD).is_file():
+            raise InputError(f"{str(job.place)!r} is there and is no run: remove it, or {_REMEDY}.")
         twin = names.setdefault(job.name.casefold(), job.given)
-        if not all(
-            same(given, job.given) for given in (*_held(job, there), *([twin] if twin is not job.given else []))
-        ):
+        others = [*_held(job, there), *([twin] if twin is not job.given else [])]
+        if not all(same(given, job.given) for given in others):
             raise InputError(
                 f"Two runs would be named {job.name}, up to upper and lower case: sweep them into two folders (--out)."
             )

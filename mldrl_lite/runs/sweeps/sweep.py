@@ -15,7 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -120,7 +120,8 @@ def sweep(
             at_once = 2 * jobs if executor is None else _IN_AN_EXECUTOR
             _run(todo, pool, at_once, lock, _bar(plan, todo, progress), fail_fast)
         except KeyboardInterrupt:
-            write_table(table_of_runs(folder), folder)
+            with suppress(OSError):  # the disk may be full; the runs are there, and collect makes the table again
+                write_table(table_of_runs(folder), folder)
             raise
         finally:
             end_all()
