@@ -6,8 +6,10 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from mldrl_lite.kernels import commands as kernels
 from mldrl_lite.messages import InputError, extras_named
@@ -42,7 +44,7 @@ def _status_of(options: argparse.Namespace) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # half a pair of surrogates is no text
     try:
-        with extras_named():
+        with extras_named(), _one_line_warnings():
             status = options.command(options)
         sys.stdout.flush()
         return status
@@ -61,6 +63,22 @@ def _status_of(options: argparse.Namespace) -> int:
 def _refused(why: str) -> int:
     print(f"mldrl-lite: {why}", file=sys.stderr)
     return 2
+
+
+@contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    """Show a warning of this package as a sentence, without the place in its code."""
+    before, here = warnings.formatwarning, os.path.dirname(__file__)
+
+    def one_line(message: Warning | str, category: type[Warning], filename: str, *place: Any, **line: Any) -> str:
+        ours = category is UserWarning and filename.startswith(here)
+        return f"mldrl-lite: {message}\n" if ours else before(message, category, filename, *place, **line)
+
+    warnings.formatwarning = one_line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 @contextmanager

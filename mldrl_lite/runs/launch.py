@@ -30,7 +30,7 @@ from mldrl_lite.runs.notebook.file import (
     with_language,
     with_parameters,
 )
-from mldrl_lite.runs.notebook.places import anchored, hint, working_folder
+from mldrl_lite.runs.notebook.places import anchored, cannot_write, hint, working_folder
 from mldrl_lite.runs.process.endings import DIED, ending
 from mldrl_lite.runs.process.engine import Engine, KernelEndedError, LeftError, LimitError, Watch
 from mldrl_lite.runs.process.kernel import driving, lines
@@ -207,6 +207,4 @@ def check_place(notebook: Path, out_dir: Path) -> None:
         with tempfile.TemporaryFile(dir=folder if folder.exists() else out_dir):
             pass
     except OSError as failure:
-        raise InputError(
-            f"Cannot write in {str(folder)!r} ({failure.strerror}): give --out a folder of yours."
-        ) from None
+        raise cannot_write(out_dir, failure) from None

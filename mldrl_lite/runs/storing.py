@@ -14,9 +14,11 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
+from mldrl_lite.messages import InputError
 from mldrl_lite.runs.notebook.file import kernel_for, open_notebook, parameters_cell, profile
 from mldrl_lite.runs.notebook.values import assignments
 from mldrl_lite.runs.process.kernel import driving, threads
+from mldrl_lite.runs.process.limits import allow_files
 
 
 def store(notebook: Path, kernel: str | None = None) -> None:
@@ -28,10 +30,13 @@ def store(notebook: Path, kernel: str | None = None) -> None:
     stays unchanged. The file is replaced only when every cell has run.
 
     Raises:
-        InputError: the file is not there, or a stored value is not one that the notebook takes.
+        InputError: the file is not there, its folder cannot be written, or a stored value is not one that the notebook
+            takes.
         nbclient.exceptions.CellExecutionError: a cell failed; the stored notebook is as before.
     """
-    node = open_notebook(notebook)
+    allow_files(1)
+    node, part = open_notebook(notebook), notebook.with_suffix(".part")
+    _check_place(part)
     values = profile(node, "stored", notebook)
     cell = parameters_cell(node)
     source = cell.source if cell else ""
@@ -43,9 +48,19 @@ def store(notebook: Path, kernel: str | None = None) -> None:
     if values:
         cell.source = source
     tidy(node)
-    part = notebook.with_suffix(".part")
     nbformat.write(node, part)
     os.replace(part, notebook)
+
+
+def _check_place(part: Path) -> None:
+    try:
+        part.touch()
+        part.unlink()
+    except OSError as failure:
+        reason = failure.strerror or failure
+        raise InputError(
+            f"Cannot write in {str(part.parent)!r} ({reason}): store a notebook in a folder of yours."
+        ) from None
 
 
 def _workplace(notebook: Path, values: Mapping[str, Any]) -> AbstractContextManager[str | Path]:

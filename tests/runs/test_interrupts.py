@@ -1,6 +1,7 @@
 """An end that is asked for, or forced: sweeps end soon, with their table, and leave no process behind."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -177,5 +178,19 @@ def test_the_number_of_open_files_is_seen_to_before_anything_starts(monkeypatch:
     [(soft, hard)] = asked
     assert 64 < soft <= hard == 100_000
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
-    with pytest.raises(limits.InputError, match=r"-j 4 .* this system allows 64 \(ulimit -n\)"):
+    with pytest.raises(limits.InputError, match=r"-j 4 .* this system allows 64 \(ulimit -n\): give a smaller number"):
         limits.allow_files(4)
+    with pytest.raises(limits.InputError, match=r"A run takes some \d+ open files, and this system allows 64"):
+        limits.allow_files(1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system does not limit the number of open files")
+@pytest.mark.parametrize("command", ["run", "sweep", "course", "store", "search"])
+def test_too_few_open_files_for_a_kernel_are_told_before_anything_starts(tmp_path: Path, command: str):
+    pytest.importorskip("optuna")
+    more = ["-p", "n", "1..9", "--maximize", "score"] if command == "search" else []
+    words = [sys.executable, "-m", "mldrl_lite", command, str(make(tmp_path, "pass")), *more]
+    limited = f"ulimit -n 64; exec {shlex.join(words)}"
+    done = subprocess.run(["/bin/sh", "-c", limited], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "this system allows 64 (ulimit -n): raise that limit." in done.stderr.splitlines()[-1]

@@ -1,5 +1,6 @@
 """One bad run costs one row; a disk or a reader that fails costs one sentence; and notebooks that people write."""
 
+import errno
 import json
 import os
 import shutil
@@ -15,7 +16,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
-from mldrl_lite.runs import collect, launch, run_notebook, sweep
+from mldrl_lite.runs import collect, launch, run_notebook, storing, sweep
+from mldrl_lite.runs.notebook.places import cannot_write
 from mldrl_lite.runs.process.limits import Limits
 from mldrl_lite.runs.record import lock
 from mldrl_lite.runs.results import table
@@ -171,6 +173,67 @@ def test_a_disk_that_is_full_before_the_first_run_gets_a_sentence(notebook: Path
     assert main(["sweep", str(notebook), "-o", str(tmp_path / "out")]) == 2
     assert "Cannot write in" in (said := capsys.readouterr().err)
     assert len(said.strip().splitlines()) == 1
+
+
+def no_room(place: Path) -> None:
+    """Put a link that leads nowhere, or a file, where a folder is to be made."""
+    place.symlink_to("nowhere") if hasattr(os, "symlink") else place.touch()
+
+
+@pytest.mark.parametrize("command", ["run", "sweep", "search", "course"])
+def test_a_folder_that_cannot_be_made_gets_the_same_sentence(tmp_path: Path, capsys, command: str):
+    pytest.importorskip("optuna")
+    no_room(tmp_path / "out")
+    more = ["-p", "n", "1..9", "--maximize", "score"] if command == "search" else []
+    assert main([command, str(make(tmp_path / "page.ipynb")), *more, "-o", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.endswith("(it is there and is no folder): give --out (out=) another name.\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (
+            errno.ENOSPC,
+            "No space left on device): free some space there, or give --out (out=) a folder on another disk.",
+        ),
+        (errno.ENOENT, "it is gone): start again"),
+        (errno.EROFS, "Read-only file system): give --out (out=) a folder of yours"),
+    ],
+)
+def test_what_to_do_depends_on_why_a_folder_cannot_be_written(tmp_path: Path, number: int, told: str):
+    assert str(cannot_write(tmp_path, OSError(number, os.strerror(number)))).endswith(f"({told}.")
+
+
+def test_a_notebook_that_could_not_be_stored_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    notebook = make(tmp_path / "page.ipynb", "open('begun', 'w').close()")
+
+    def read_only(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(storing, "_execute_all", lambda *_: pytest.fail("it was executed"))
+    monkeypatch.setattr(Path, "touch", read_only)
+    assert main(["store", str(notebook)]) == 2
+    assert "(Read-only file system): store a notebook in a folder of yours." in capsys.readouterr().err
+
+
+def test_what_collect_warns_of_is_one_line_and_repeats_are_printed_all_the_same(
+    notebook: Path, tmp_path: Path, does: Does, monkeypatch: pytest.MonkeyPatch
+):
+    sweep(notebook, {"n": [1, 2]}, tmp_path / "out", progress=False)
+    script = (
+        "import sys\nfrom mldrl_lite.runs.results import repeats, table\nfrom mldrl_lite.__main__ import main\n"
+        "def full(*_): raise OSError(28, 'No space left on device')\n"
+        "repeats.replacing = table.write_table = full\nsys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", script, "collect", str(tmp_path / "out"), "--by", "n"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    out = str(tmp_path / "out")
+    assert done.stderr.splitlines() == [
+        f"mldrl-lite: {names} cannot be written in {out!r} (No space left on device)."
+        for names in ("results.csv and results.png", "repeats.csv and repeats.png")
+    ]
+    assert done.returncode == 0
+    assert f"in {out}: nothing" in done.stdout
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe is closed in another way here")

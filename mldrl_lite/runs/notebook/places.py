@@ -1,9 +1,10 @@
-"""Where a notebook runs, and where the paths that it is given lie.
+"""Where a notebook runs, and where the paths that it is given lie; and a folder that cannot be written.
 
 A notebook runs in its own folder, as JupyterLab and nbconvert run it, so its own modules and the files beside it are
 found. A relative path given from outside is relative to where it is given: the shell's folder.
 """
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -55,6 +56,18 @@ def _anchored(name: str, value: object, caller: str, folder: str) -> object:
     else:
         meant = a_place and not os.path.exists(os.path.join(folder, text))
     return type(value)(os.path.abspath(here)) if meant else value
+
+
+def cannot_write(folder: str | Path, failure: OSError) -> InputError:
+    """Return what to say when a folder for runs cannot be made or written."""
+    reason, remedy = failure.strerror or failure, "give --out (out=) a folder of yours"
+    if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = "free some space there, or give --out (out=) a folder on another disk"
+    elif failure.errno == errno.ENOENT:
+        reason, remedy = "it is gone", "start again"
+    elif os.path.lexists(folder) and not os.path.isdir(folder):
+        reason, remedy = "it is there and is no folder", "give --out (out=) another name"
+    return InputError(f"Cannot write in {str(folder)!r} ({reason}): {remedy}.")
 
 
 def place_of(value: object) -> str:

@@ -10,7 +10,8 @@ from mldrl_lite.messages import InputError, require
 from mldrl_lite.runs.process.endings import DIED
 
 _LOOK_EVERY = 0.25  # seconds
-_FILES_OF_A_KERNEL, _FILES_BESIDE = 16, 40
+_FILES_OF_A_KERNEL, _FILES_BESIDE, _FILES_IN_A_KERNEL = 16, 40, 96
+"""What a kernel takes in this process, what this process needs besides, and what a kernel opens itself (67 at rest)."""
 _MB = 1_000_000
 
 
@@ -120,7 +121,7 @@ def allow_files(jobs: int) -> None:
     import psutil
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = psutil.Process().num_fds() + _FILES_BESIDE + jobs * _FILES_OF_A_KERNEL
+    needed = max(psutil.Process().num_fds() + _FILES_BESIDE + jobs * _FILES_OF_A_KERNEL, _FILES_IN_A_KERNEL)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     if hard != resource.RLIM_INFINITY and hard < needed:

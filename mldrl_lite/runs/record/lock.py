@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mldrl_lite.messages import InputError
+from mldrl_lite.runs.notebook.places import cannot_write
 from mldrl_lite.runs.record.record import LOCK
 
 
@@ -61,8 +62,7 @@ def sweep_lock(folder: Path) -> Iterator[Lock]:
             _take(held[-1], folder)
             lock = Lock(folder / LOCK)
         except OSError as failure:
-            reason = failure.strerror or failure
-            raise InputError(f"Cannot write in {str(folder)!r} ({reason}): {_REMEDY}") from None
+            raise cannot_write(folder, failure) from None
         _held.update(held)
         try:
             yield lock
@@ -74,7 +74,6 @@ def sweep_lock(folder: Path) -> Iterator[Lock]:
             os.close(descriptor)
 
 
-_REMEDY = "free some space there, or give --out (out=) a folder of yours."
 _held: set[int] = set()
 
 

@@ -24,7 +24,7 @@ from mldrl_lite.messages import InputError, did_you_mean, listing
 from mldrl_lite.runs.notebook.parameters import literal
 from mldrl_lite.runs.notebook.values import code, sort_key
 from mldrl_lite.runs.results.formats import Row, as_csv
-from mldrl_lite.runs.results.table import REPLICATES, Table, are_numbers, replacing, varied
+from mldrl_lite.runs.results.table import REPLICATES, Table, are_numbers, replacing, told_unless_written, varied
 
 FOLDS, SPLITS = ("cv", "fold"), ("split_seed",)
 LEVEL = 0.95
@@ -217,10 +217,12 @@ def _words(over: Sequence[str], fold: str | None, ratio: float, baseline: Mappin
 
 def write_repeats(repeats: Repeats, folder: Path) -> str:
     """Write the table and the picture into a folder, as `repeats.csv` and `repeats.png`; return what was written."""
+    names = ("repeats.csv", "repeats.png")
     from mldrl_lite.runs.results.repeats_picture import draw_repeats
 
-    with replacing(folder / "repeats.csv") as part:
-        part.write_text(as_csv(repeats.columns, repeats.rows), encoding="utf-8")
-    with replacing(folder / "repeats.png") as part:
-        draw_repeats(repeats, part)
-    return f"in {folder}: repeats.csv, repeats.png"
+    with told_unless_written(" and ".join(names), folder):
+        with replacing(folder / names[0]) as part:
+            part.write_text(as_csv(repeats.columns, repeats.rows), encoding="utf-8")
+        with replacing(folder / names[1]) as part:
+            draw_repeats(repeats, part)
+    return f"in {folder}: {', '.join(name for name in names if (folder / name).is_file()) or 'nothing'}"

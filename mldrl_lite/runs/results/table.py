@@ -81,12 +81,18 @@ def summarise(out: str | Path) -> Table:
     table = table_of_runs(folder)
     if not table.rows:
         raise InputError(f"No run in {str(out)!r}: give the folder that a sweep has written.")
-    try:
+    with told_unless_written(f"{TABLE} and {FIGURE}", folder):
         _write(table, folder)
-    except OSError as failure:
-        reason = failure.strerror or failure
-        warnings.warn(f"{TABLE} and {FIGURE} cannot be written in {str(folder)!r} ({reason}).", stacklevel=2)
     return table
+
+
+@contextmanager
+def told_unless_written(names: str, folder: Path) -> Iterator[None]:
+    """Warn, and go on, when the block cannot write these files: the table on the screen matters more."""
+    try:
+        yield
+    except OSError as failure:
+        warnings.warn(f"{names} cannot be written in {str(folder)!r} ({failure.strerror or failure}).", stacklevel=4)
 
 
 def _write(table: Table, folder: Path) -> None:

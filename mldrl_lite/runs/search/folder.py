@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mldrl_lite.messages import InputError
+from mldrl_lite.runs.notebook.places import cannot_write
 
 SPEC, LOCK = "search.json", ".search"
 
@@ -27,14 +28,20 @@ def alone(folder: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
+    lock = FileLock(folder / LOCK)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / LOCK, blocking=False):
-            yield
+        lock.acquire(blocking=False)
     except Timeout:
         raise InputError(
             f"Another search is writing into {str(folder)!r}: wait for its end, or give --out another folder."
         ) from None
+    except OSError as failure:
+        raise cannot_write(folder, failure) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def refuse_another(search: Mapping[str, Any], folder: Path) -> None:

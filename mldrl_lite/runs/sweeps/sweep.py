@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING
 
 from tqdm.auto import tqdm
 
-from mldrl_lite.messages import InputError, Scalar, require
+from mldrl_lite.messages import Scalar, require
 from mldrl_lite.runs import launch  # noqa: F401 - its packages are missed now, and not in every run
+from mldrl_lite.runs.notebook.places import cannot_write
 from mldrl_lite.runs.process.interrupts import Interrupts, heard_between_steps
 from mldrl_lite.runs.process.kernel import end_kernels, threads
 from mldrl_lite.runs.process.limits import Limits, allow_files
@@ -220,10 +221,7 @@ def _record_loss(job: Job, error: BaseException) -> None:
     try:
         keep(job, new_folder(job), f"the worker failed: {type(error).__name__}: {error}", 0.0)
     except OSError as failure:
-        raise InputError(
-            f"Cannot write in {job.out!r} ({failure.strerror or failure}): see that the folder is there and its disk "
-            "has space, and start again; what is done is kept."
-        ) from error
+        raise cannot_write(job.out, failure) from error
 
 
 def _bar(plan: Sequence[Job], todo: Sequence[Job], progress: bool) -> tqdm:
