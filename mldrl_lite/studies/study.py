@@ -58,7 +58,7 @@ class Settings:
     """Runs of each recipe."""
     share: float = 1.0
     """Share of each recipe's epochs that is trained."""
-    trials: int = 24
+    trials: int = 16
     """Recipes that the search tries."""
 
     def __post_init__(self) -> None:
