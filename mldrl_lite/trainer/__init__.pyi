@@ -15,3 +15,6 @@ from .recorder import HookRecorder as HookRecorder
 from .recorder import hook_names as hook_names
 from .rules.hooks import REMOVED_HOOKS as REMOVED_HOOKS
 from .verification import verify as verify
+from .why.report import Verdict as Verdict
+from .why.report import first_difference as first_difference
+from .why.steptrace import StepTrace as StepTrace

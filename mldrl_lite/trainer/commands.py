@@ -1,19 +1,21 @@
-"""The subcommands of this room: `check`; `ckpt` and `migrate` stand beside what they run."""
+"""The subcommands of this room: `check`, and those that stand beside what they run."""
 
 import argparse
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.trainer.ckpt import command as ckpt
 from mldrl_lite.trainer.migrate import command as migrate
+from mldrl_lite.trainer.why import command as why
 
 _FORMATS = ("text", "json", "sarif", "github")
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `check`, `ckpt` and `migrate` to the command `mldrl-lite`."""
+    """Add `check`, `ckpt`, `migrate` and `why` to the command `mldrl-lite`."""
     _add_check(commands)
     ckpt.add_command(commands)
     migrate.add_command(commands)
+    why.add_command(commands)
 
 
 def _add_check(commands: argparse._SubParsersAction) -> None:

@@ -1,0 +1,137 @@
+"""Short hashes of tensors, batches and random states. Nothing here draws a random number."""
+
+import array
+import dataclasses
+import functools
+import hashlib
+import random
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_BLOCK = 1 << 20
+_WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.int64}
+_LEAVES = 32
+_DEPTH = 6
+
+
+@functools.cache
+def _factors(device: torch.device) -> Tensor:
+    """Return 2^20 odd numbers of 64 bits, shape (2^20,), the same on every device and in every process."""
+    raw = np.random.PCG64(0).random_raw(_BLOCK) | np.uint64(1)
+    return torch.from_numpy(raw.view(np.int64)).to(device)
+
+
+def bit_sum(tensor: Tensor) -> Tensor:
+    """Return a whole number of shape () on the tensor's device that follows from every bit and its place.
+
+    It is the sum of the elements' bits, each times an odd number of its own, modulo 2^64. Whole numbers add up to the
+    same in any order, so neither the device nor the number of threads changes it; one element that differs always does.
+    """
+    with torch.no_grad():
+        parts = [_bits(part) for part in _dense(tensor.detach())]
+        total = torch.zeros((), dtype=torch.int64, device=parts[0].device)
+        for bits in parts:
+            for block in bits.split(_BLOCK):
+                total = total * 6364136223846793005 + (block * _factors(bits.device)[: block.numel()]).sum()
+        return total
+
+
+def _dense(tensor: Tensor) -> Sequence[Tensor]:
+    if hasattr(tensor, "to_local"):  # of a model that is shared out: what this process holds
+        tensor = tensor.to_local()
+    if tensor.layout == torch.sparse_coo:
+        tensor = tensor.coalesce()
+        return tensor.indices(), tensor.values()
+    return (tensor if tensor.layout == torch.strided else tensor.to_dense(),)
+
+
+def _bits(tensor: Tensor) -> Tensor:
+    flat = tensor.resolve_conj().resolve_neg().contiguous().reshape(-1)
+    return flat.view(_WHOLE[flat.element_size()])
+
+
+def whole_numbers(sums: Iterable[Tensor]) -> list[int]:
+    """Read many results of `bit_sum` at once: a GPU is waited for a single time per device."""
+    sums = list(sums)
+    if len({one.device for one in sums}) > 1:
+        return [one.item() for one in sums]
+    return torch.stack(sums).tolist() if sums else []
+
+
+def joined(numbers: Iterable[int]) -> str:
+    """Return one hash, 12 hexadecimal digits, of whole numbers in their order."""
+    packed = b"".join(struct.pack("<Q", number & (1 << 64) - 1) for number in numbers)
+    return hashlib.blake2b(packed, digest_size=6).hexdigest()
+
+
+def short(number: int) -> str:
+    """Fold 64 bits into 4 hexadecimal digits."""
+    number &= (1 << 64) - 1
+    return f"{(number ^ number >> 16 ^ number >> 32 ^ number >> 48) & 0xFFFF:04x}"
+
+
+def batch_sums(batch: Any) -> dict[str, int]:
+    """Return a whole number for each part of a batch by its place in it, such as `0`, `image` or `1.boxes`.
+
+    Lists, tuples, dictionaries, dataclasses and objects with attributes are looked into. Shapes and types count.
+    """
+    leaves = dict(_leaves(batch, "", _DEPTH))
+    tensors = {name: leaf for name, leaf in leaves.items() if isinstance(leaf, Tensor)}
+    sums = dict(zip(tensors, whole_numbers(map(bit_sum, tensors.values())), strict=True))
+    texts = {name: f"{leaf.dtype} {tuple(leaf.shape)}" for name, leaf in tensors.items()}
+    texts |= {name: leaf for name, leaf in leaves.items() if name not in tensors}
+    named = {name: sums.get(name, 0) ^ zlib.crc32(text.encode(errors="replace")) for name, text in texts.items()}
+    if len(named) <= _LEAVES:
+        return named
+    return {f"{len(named)} parts": int(joined(named.values()), 16)}
+
+
+def _leaves(value: Any, place: str, depth: int) -> Iterator[tuple[str, Tensor | str]]:
+    inside = _inside(value) if depth else None
+    if inside is not None:
+        for name, part in inside.items():
+            yield from _leaves(part, f"{place}.{name}".strip("."), depth - 1)
+    elif isinstance(value, Tensor):
+        yield place or "batch", value
+    elif isinstance(value, np.ndarray) and value.dtype != object:
+        yield place or "batch", torch.from_numpy(np.ascontiguousarray(value).reshape(-1).view(np.uint8))
+    else:
+        plain = isinstance(value, str | bytes | int | float | complex | None | list | tuple | np.generic)
+        yield place or "batch", repr(value) if plain else type(value).__name__  # a repr may hold an address
+
+
+def _inside(value: Any) -> Mapping[Any, Any] | None:
+    """Return what lies in a container, or None where there is nothing to look into."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, list | tuple):
+        plain = all(isinstance(part, str | bytes | int | float | None) for part in value)
+        return None if plain else getattr(value, "_asdict", lambda: dict(enumerate(value)))()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Tensor | np.ndarray | type) or callable(value):
+        return None
+    return getattr(value, "__dict__", None)
+
+
+def random_states(device: torch.device) -> dict[str, str]:
+    """Return a hash of the state of each generator: Python's, NumPy's, PyTorch's, and the device's if it has one."""
+    version, numbers, left = random.getstate()
+    states = {
+        "Python": array.array("Q", numbers).tobytes() + repr((version, left)).encode(),
+        "NumPy": b"".join(
+            part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode() for part in np.random.get_state()
+        ),
+        "PyTorch": torch.get_rng_state().numpy().tobytes(),
+    }
+    if device.type == "cuda" and torch.cuda.is_initialized():
+        states["CUDA"] = torch.cuda.get_rng_state(device).numpy().tobytes()
+    if device.type == "mps":
+        states["MPS"] = torch.mps.get_rng_state().numpy().tobytes()
+    return {name: hashlib.blake2b(state, digest_size=4).hexdigest() for name, state in states.items()}
