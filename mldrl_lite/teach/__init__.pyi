@@ -6,7 +6,7 @@ from .exercises.callbacks import check_best_weights as check_best_weights
 from .exercises.callbacks import check_early_stopping as check_early_stopping
 from .exercises.callbacks import check_loss_history as check_loss_history
 from .exercises.datamodule import check_call_counts as check_call_counts
-from .exercises.datamodule import check_fixed_split as check_fixed_split
+from .exercises.datamodule import check_mended_module as check_mended_module
 from .exercises.datamodule import check_scaling as check_scaling
 from .exercises.experiments import check_difference_interval as check_difference_interval
 from .exercises.experiments import check_honest_score as check_honest_score

@@ -46,12 +46,15 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "    low, high = ..., ...  # of each feature, among the training samples\n"
             "    return ...  # of all samples: 0 at low, 1 at high",
         ),
-        "check_fixed_split": Steps(
-            "[Split once for all stages](#Split-once-for-all-stages) says what changes from call to call.",
-            "class FixedModule(LeakyModule):\n"
+        "check_mended_module": Steps(
+            "[Tell prepare_data from setup](#Tell-prepare_data-from-setup) for the first, [Hard-code it "
+            "first](#Hard-code-it-first) for the second, where the loaders are made, and [Split once for all "
+            "stages](#Split-once-for-all-stages) for the third.",
+            "class MendedModule(ColleaguesModule):\n"
+            "    def prepare_data(self): ...  # files alone, and here are none\n"
             "    def setup(self, stage):\n"
-            "        ...  # something that every session makes alike, and that decides who goes where\n"
-            "        self.train, self.val, self.test = ...",
+            "        ...  # objects, and something that every session makes alike: it decides who goes where\n"
+            "    def train_dataloader(self): ...  # new batches in each epoch",
         ),
     },
     "02_model": {

@@ -42,13 +42,13 @@ def check_call_counts(answer: object, n_processes: int) -> Feedback:
 
 
 @in_steps
-def check_fixed_split(answer: object, n_samples: int = 50) -> Feedback:
-    """Check a datamodule class, made as `answer(samples, batch_size)`, whose split is the same in every stage."""
-    if nudge := not_a_class(answer, LightningDataModule, "LeakyModule"):
+def check_mended_module(answer: object, n_samples: int = 50) -> Feedback:
+    """Check a datamodule class, made as `answer(samples, batch_size)`: any process, new batches, one split for ever."""
+    if nudge := not_a_class(answer, LightningDataModule, "LightningDataModule"):
         return nudge
     try:
         with elsewhere(), apart():
-            return _judge_split(answer, n_samples)
+            return _judge_split(answer, n_samples) or _judge_order(answer, n_samples)
     except Exception as error:
         return not_yet(
             "a new module that was set up for one stage, and asked for the loaders of that stage, raised "
@@ -57,11 +57,8 @@ def check_fixed_split(answer: object, n_samples: int = 50) -> Feedback:
         )
 
 
-def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback:
-    # The first feature of each sample is its number, so that the loaders tell who is where.
-    view = np.repeat(np.arange(n_samples, dtype=np.float32)[:, None], 2, axis=1)
-    samples = Samples((view,), np.arange(n_samples) % 2, ("numbers",), ("even", "odd"))
-    module, new_module, other = (answer(samples, 8) for _ in range(3))
+def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback | None:
+    module, new_module, other = (answer(_numbers(n_samples), 8) for _ in range(3))
     train, val = _members(module, other, "fit", ("train", "val"), seed=1)
     (test,) = _members(module, other, "test", ("test",), seed=2)
     (test_anew,) = _members(new_module, other, "test", ("test",), seed=3)
@@ -75,7 +72,24 @@ def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback:
             "within one session it holds. But a module made anew, such as for tomorrow's test of today's model, "
             "cuts differently; what does the cut still depend on?"
         )
-    return right("each sample keeps its part: in every stage, and in a module made anew.")
+    return None
+
+
+def _judge_order(answer: type[LightningDataModule], n_samples: int) -> Feedback:
+    module = answer(_numbers(n_samples), 8)
+    answer(_numbers(n_samples), 8).prepare_data()
+    module.setup("fit")
+    loader = module.train_dataloader()
+    one_epoch, another = ([int(number) for views, _ in loader for number in views[0][:, 0]] for _ in range(2))
+    if one_epoch == another:
+        return not_yet("each sample keeps its part. But every epoch has the same batches, in the same order.")
+    return right("it works in any process; each sample keeps its part, and the batches of training are new each epoch.")
+
+
+def _numbers(n_samples: int) -> Samples:
+    """Make samples whose first feature is their number, so that the loaders tell who is where."""
+    view = np.repeat(np.arange(n_samples, dtype=np.float32)[:, None], 2, axis=1)
+    return Samples((view,), np.arange(n_samples) % 2, ("numbers",), ("even", "odd"))
 
 
 def _members(

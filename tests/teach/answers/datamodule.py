@@ -18,7 +18,7 @@ def call_counts() -> Answers:
 
 
 class Leaky(LightningDataModule):
-    """The module of the notebook, which each answer cures in its own way."""
+    """The module of the notebook without two of its mistakes; each answer mends the third in its own way."""
 
     def __init__(self, samples, batch_size):
         super().__init__()
@@ -112,9 +112,80 @@ class TestsOnTrain(Leaky):
         self.test = self.train
 
 
-@answers_to("check_fixed_split")
-def fixed_split() -> Answers:
+class TheColleagues(LightningDataModule):
+    """The module of the notebook as it stands there."""
+
+    def __init__(self, samples, batch_size):
+        super().__init__()
+        self.samples, self.batch_size = samples, batch_size
+
+    def prepare_data(self):
+        views, labels = self.samples.views, self.samples.labels
+        self.rows = [([view[i] for view in views], y) for i, y in enumerate(labels)]
+
+    def setup(self, stage):
+        self.train, self.val, self.test = random_split(self.rows, [0.8, 0.1, 0.1])
+
+    def train_dataloader(self):
+        return DataLoader(self.train, self.batch_size)
+
+    def val_dataloader(self):
+        return DataLoader(self.val, self.batch_size)
+
+    def test_dataloader(self):
+        return DataLoader(self.test, self.batch_size)
+
+
+class Mended(TheColleagues):
+    def prepare_data(self):
+        pass
+
+    def setup(self, stage):
+        super().prepare_data()
+        OwnGenerator.setup(self, stage)
+
+    def train_dataloader(self):
+        return DataLoader(self.train, self.batch_size, shuffle=True)
+
+
+class StillLeaks(Mended):
+    def setup(self, stage):
+        TheColleagues.prepare_data(self)
+        TheColleagues.setup(self, stage)
+
+
+class StillPrepares(Mended):
+    def prepare_data(self):
+        TheColleagues.prepare_data(self)
+
+    def setup(self, stage):
+        OwnGenerator.setup(self, stage)
+
+
+class StillInOrder(Mended):
+    def train_dataloader(self):
+        return DataLoader(self.train, self.batch_size)
+
+
+class OneOrderForAllEpochs(Mended):
+    def train_dataloader(self):
+        return DataLoader(self.train, self.batch_size, sampler=np.random.default_rng(0).permutation(len(self.train)))
+
+
+class LosesTheLastBatch(Mended):
+    def test_dataloader(self):
+        return DataLoader(self.test, 4, drop_last=True)
+
+
+@answers_to("check_mended_module")
+def mended_module() -> Answers:
     wrong = [
+        (TheColleagues, "in one process alone"),
+        (StillPrepares, "in one process alone"),
+        (StillLeaks, "had been in train"),
+        (StillInOrder, "in the same order"),
+        (OneOrderForAllEpochs, "in the same order"),
+        (LosesTheLastBatch, "exactly one part"),
         (Leaky, "had been in train"),
         (OnlyOnce, "a module made anew"),
         (OnlyForFit, "a test may come first"),
@@ -123,7 +194,7 @@ def fixed_split() -> Answers:
         (TestsOnTrain, "had been in train"),
         (OwnGenerator.setup, "give the class itself"),
     ]
-    return Answers([OwnGenerator, EveryTenth, Stratified, SeedsEverything, FromAFile], wrong)
+    return Answers([Mended, OwnGenerator, EveryTenth, Stratified, SeedsEverything, FromAFile], wrong)
 
 
 def by_hand(view, train):
