@@ -1,15 +1,18 @@
 """Write the parts of README.md that other files know: `make readme`.
 
-The commands come from the command's own help. The address stands in pyproject.toml, as `Repository` under
-`[project.urls]`; while there is none, README names none.
+The minutes of the course map are those of the notebooks' openings. The commands come from the command's own help. The
+address stands in pyproject.toml, as `Repository` under `[project.urls]`; while there is none, README names none.
 """
 
 import contextlib
 import io
+import json
 import os
 import re
 import tomllib
 from pathlib import Path
+
+import minutes
 
 from mldrl_lite.__main__ import main
 
@@ -20,7 +23,22 @@ README = ROOT / "README.md"
 def filled(text: str) -> str:
     """Return the README with its marked places filled in."""
     url = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"].get("urls", {}).get("Repository", "")
-    return _put(_put(text, "address", address(url)), "commands", commands())
+    return _put(_put(timed(text, openings()), "address", address(url)), "commands", commands())
+
+
+def openings() -> dict[str, int]:
+    """Return the minutes that the opening of each notebook promises, by the notebook's name."""
+    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    return {path.stem: minutes.stated(json.loads(path.read_text("utf-8"))["cells"]) for path in paths}
+
+
+def timed(text: str, stated: dict[str, int]) -> str:
+    """Return the README with these minutes in the map of the course, and their sum in its last row."""
+    for name, number in stated.items():
+        text = re.sub(
+            rf"^(\| \[[^]]+\]\(notebooks/{name}\.ipynb\) \|.*\| )\d+ \|$", rf"\g<1>{number} |", text, flags=re.M
+        )
+    return re.sub(r"^(\| in all \|.*\| )\d+ \|$", rf"\g<1>{sum(stated.values())} |", text, flags=re.M)
 
 
 def address(url: str) -> str:

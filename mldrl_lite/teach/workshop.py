@@ -74,8 +74,7 @@ def make_workshop(root: Path, out: Path, profile: str = "full") -> list[Card]:
             _write(new / "html" / f"{path.stem}.html", web_page(node, path.stem))
             _copy_linked_files(node, path.parent, [new / part for part in ("notebooks", "solutions", "html")])
         copy_package(root, new)
-        guide = root / "notebooks" / "TEACHING.md"
-        _write_pages(root, new, cards, guide.read_text(encoding="utf-8") if guide.is_file() else "")
+        _write_pages(root, new, cards)
         _zip(new)
         if out.exists():
             out.rename(Path(place, "old"))
@@ -219,9 +218,10 @@ def _to_page(target: str, pages: str, top: str) -> str | None:
     name = Path(file).name
     if name.endswith(".ipynb"):
         return f"{pages}{name.removesuffix('.ipynb')}.html{mark}{anchor}"
-    pages_of = {"README.md": f"{top}index.html", "TEACHING.md": f"{top}teaching.html"}
-    if name in pages_of:
-        return pages_of[name] + (mark + anchor if name == "TEACHING.md" or anchor == "the-course" else "")
+    if name == "README.md":
+        return f"{top}index.html" + (mark + anchor if anchor == "the-course" else "")
+    if name in _TEXTS:
+        return f"{top}{_TEXTS[name][0]}{mark}{anchor}"
     return None if file.startswith("../") else f"{pages}{target}"
 
 
@@ -294,12 +294,15 @@ _PAGE = """<!DOCTYPE html>
 </html>
 """
 
+_TEXTS = {"TEACHING.md": ("teaching.html", "teacher's guide"), "GLOSSARY.md": ("glossary.html", "glossary")}
+"""The texts beside the notebooks that become a page, and what the page is called."""
+
 _INDEX = """<h1>mldrl-lite: a course about Lightning's Trainer</h1>
 <p>{{ cards|length }} notebooks, each with exercises and checks that give a nudge. What to install, and how to
 start, is in the <a href="README.md">README</a>. Nothing here needs the network.</p>
-{%- if guide %}
-<p>For teachers: the <a href="teaching.html">teacher's guide</a>.</p>
-{%- endif %}
+{%- for page, title in texts %}
+<p>Beside them: the <a href="{{ page }}">{{ title }}</a>.</p>
+{%- endfor %}
 <h2 id="the-course">The course</h2>
 {% for card in cards %}
 <article id="{{ card.stem }}">
@@ -353,16 +356,25 @@ def _page(title: str, body: str) -> str:
     return _render(_PAGE, mark=_MARK, title=title, style=_STYLE, body=body)
 
 
-def _write_pages(root: Path, out: Path, cards: list[Card], guide: str) -> None:
+def _write_pages(root: Path, out: Path, cards: list[Card]) -> None:
     project = (root / "pyproject.toml").read_text(encoding="utf-8")
     python = re.search(r'requires-python = ">=([\d.]+)"', project).group(1)
     _write(out / "README.md", _render(_README, python=python, cards=cards))
-    _write(out / "index.html", _page("mldrl-lite: the workshop", _render(_INDEX, cards=cards, guide=guide)))
-    if guide:
-        text = relink(guide, lambda target: _to_page(target, "html/", ""))
-        html = re.sub(r'<a class="anchor-link".*?</a>', "", markdown2html(text))
-        html = re.sub(r'(?<=<h\d id=")[^"]+', _as_anchor, html)
-        _write(out / "teaching.html", _page("mldrl-lite: teacher's guide", html))
+    texts = {name: root / "notebooks" / name for name in _TEXTS if (root / "notebooks" / name).is_file()}
+    pages = [_TEXTS[name] for name in texts]
+    _write(out / "index.html", _page("mldrl-lite: the workshop", _render(_INDEX, cards=cards, texts=pages)))
+    for name, path in texts.items():
+        page, title = _TEXTS[name]
+        _write(out / page, _page(f"mldrl-lite: {title}", _text_page(path.read_text(encoding="utf-8"))))
+    if glossary := texts.get("GLOSSARY.md"):  # the notebooks link to it
+        for folder in ("notebooks", "solutions"):
+            shutil.copyfile(glossary, out / folder / glossary.name)
+
+
+def _text_page(text: str) -> str:
+    html = markdown2html(relink(text, lambda target: _to_page(target, "html/", "")))
+    html = re.sub(r'<a class="anchor-link".*?</a>', "", html)
+    return re.sub(r'(?<=<h\d id=")[^"]+', _as_anchor, html)
 
 
 def _as_anchor(heading: re.Match[str]) -> str:
