@@ -18,7 +18,7 @@ from .exercises.feedback import right as right
 from .exercises.from_1x import check_epoch_means as check_epoch_means
 from .exercises.from_1x import check_todays_trainer as check_todays_trainer
 from .exercises.hparams import check_counts_on as check_counts_on
-from .exercises.hparams import check_keeper as check_keeper
+from .exercises.hparams import check_night as check_night
 from .exercises.hparams import check_remembers as check_remembers
 from .exercises.model import check_own_model as check_own_model
 from .exercises.model import check_tcp as check_tcp

@@ -135,9 +135,13 @@ EXERCISES: dict[str, dict[str, Steps]] = {
         ),
     },
     "05_hparams_and_checkpoints": {
-        "check_keeper": Steps(
-            "[Keep the checkpoints you mean](#Keep-the-checkpoints-you-mean) makes one for a loss.",
-            "accuracy_keeper = ModelCheckpoint(..., monitor=..., mode=..., save_top_k=...)",
+        "check_night": Steps(
+            "[Keep the checkpoints you mean](#Keep-the-checkpoints-you-mean) says what best means, and from when "
+            "`last.ckpt` is.",
+            "def night(folder):\n"
+            "    keeps_the_best = ModelCheckpoint(..., monitor=..., mode=...)\n"
+            "    is_always_up_to_date = ModelCheckpoint(..., save_last=...)\n"
+            "    return [keeps_the_best, is_always_up_to_date]",
         ),
         "check_remembers": Steps(
             "[Save hyperparameters](#Save-hyperparameters) leaves an argument out.",

@@ -291,6 +291,19 @@ def test_a_folder_is_listed_the_best_first(run: Trainer, capsys: pytest.CaptureF
     assert not any(line.startswith("best") for line in words[3:])
 
 
+def test_of_two_keepers_the_one_that_wrote_a_file_tells_its_score(tmp_path: Path, capsys):
+    keepers = [
+        ModelCheckpoint(tmp_path / "low", monitor="loss", mode="min", save_last=True),
+        ModelCheckpoint(tmp_path / "new", monitor="epoch", mode="max", filename="{epoch}"),
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        Trainer(**QUIET, max_epochs=2, callbacks=keepers).fit(Small(), loader(), loader())
+    groups = ckpt_json(capsys, tmp_path)[1]["groups"]
+    files = {group["monitor"]: {Path(entry["file"]).parent.name for entry in group["files"]} for group in groups}
+    assert files == {"loss": {"low"}, "epoch": {"new"}}
+
+
 def save_score(path: Path, score: float, best: float, key: str, step: int = 0) -> None:
     state = {"monitor": "accuracy", "current_score": torch.tensor(score), "best_model_score": torch.tensor(best)}
     torch.save({"state_dict": {}, "global_step": step, "callbacks": {key: state}}, path)
@@ -396,6 +409,7 @@ THINGS = {
     "partial": functools.partial(nn.functional.relu, inplace=True),
     "attribute dict": AttributeDict(a=1),
     "layer": nn.ReLU(),
+    "layers": nn.Sequential(nn.Linear(1, 1)),
     "enum": Colour.RED,
     "dataclass": Settings(),
     "function": nn.functional.relu,
@@ -403,7 +417,7 @@ THINGS = {
 }
 HARMLESS = [
     "path", "numpy number", "numpy int", "numpy array", "namespace", "date", "timedelta", "decimal", "range",
-    "frozenset", "deque", "defaultdict", "partial", "attribute dict", "layer", "function",
+    "frozenset", "deque", "defaultdict", "partial", "attribute dict", "layer", "layers", "function",
 ]  # fmt: skip
 NEED_PYTHON = ["frozenset", "deque", "defaultdict", "attribute dict"]
 """torch cannot load these with `weights_only=True`, whatever one calls safe."""
@@ -441,7 +455,7 @@ def test_the_recipe_saves_a_file_that_loads(name: str, tmp_path: Path, monkeypat
     assert bool(lines) != (name in NEED_PYTHON)
     if lines:
         exec("\n".join(lines), {})  # noqa: S102 - what the user is told to run
-        assert torch_loads(Path("thing-plain.ckpt")) == (name not in ("layer", "partial", "function"))
+        assert torch_loads(Path("thing-plain.ckpt"))
 
 
 def test_the_recipe_of_a_whole_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

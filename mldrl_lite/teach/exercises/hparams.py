@@ -3,14 +3,22 @@
 import os
 import pickle
 import tempfile
+from pathlib import Path
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mldrl_lite.teach.exercises.callbacks import not_a_keeper_of
-from mldrl_lite.teach.exercises.feedback import Feedback, in_steps, not_a_class, not_yet, number, right
+from mldrl_lite.teach.exercises.feedback import (
+    Feedback,
+    in_steps,
+    not_a_class,
+    not_a_function,
+    not_yet,
+    number,
+    right,
+)
 from mldrl_lite.teach.exercises.trial import QUIET, LogsItsLoss, apart, elsewhere
 
 
@@ -50,12 +58,75 @@ def _hyperparameters(module_class: type[LightningModule], dropout: float) -> dic
         return dict(torch.load(os.path.join(folder, "saved.ckpt")).get("hyper_parameters", {}))
 
 
+ACCURACIES = [0.5, 0.9, 0.7, 0.6]
+"""What `LogsAccuracies` logs as `accuracy`, epoch by epoch."""
+
+
+class LogsAccuracies(LogsItsLoss):
+    """A model whose accuracy is known; from the fifth epoch on it is that of the fourth."""
+
+    def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        """Log `accuracy`."""
+        self.log("accuracy", ACCURACIES[min(self.current_epoch, len(ACCURACIES) - 1)])
+
+
+class NotesStart(Callback):
+    """Notes the epoch in which training starts."""
+
+    epoch: int | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note it."""
+        self.epoch = trainer.current_epoch
+
+
 @in_steps
-def check_keeper(answer: object) -> Feedback:
-    """Check a ModelCheckpoint that keeps the three checkpoints of highest validation accuracy."""
-    if nudge := not_a_keeper_of(answer, 3, "three"):
+def check_night(answer: object) -> Feedback:
+    """Check a function that makes the callbacks of a run in a folder: what they keep, and where the next night begins.
+
+    The first run has the accuracies `ACCURACIES`, the second goes on with `ckpt_path="last"`.
+    """
+    if nudge := not_a_function(answer):
         return nudge
-    return right("it keeps the three checkpoints of highest validation accuracy.")
+    try:
+        with elsewhere() as folder, apart():
+            callbacks = answer(Path(folder))
+            if not isinstance(callbacks, list) or not all(isinstance(callback, Callback) for callback in callbacks):
+                return not_yet(f"{answer.__name__}(folder) returns no list of callbacks.")
+            _night(callbacks, len(ACCURACIES))
+            kept = _best_epochs(callbacks)
+            start = NotesStart()
+            _night([*answer(Path(folder)), start], len(ACCURACIES) + 1, ckpt_path="last")
+    except Exception as error:
+        return not_yet(f"a night with it ends in {type(error).__name__}: {error}")
+    return _explain_night(kept, start.epoch)
+
+
+def _night(callbacks: list[Callback], max_epochs: int, ckpt_path: str | None = None) -> None:
+    arguments = QUIET | {"enable_checkpointing": True, "num_sanity_val_steps": 0}
+    trainer = Trainer(**arguments, max_epochs=max_epochs, callbacks=callbacks)
+    loader = DataLoader(torch.zeros(2))
+    trainer.fit(LogsAccuracies(), loader, loader, ckpt_path=ckpt_path)
+
+
+def _best_epochs(callbacks: list[Callback]) -> list[int]:
+    """Return the epoch of the file that each ModelCheckpoint of the accuracy calls its best."""
+    paths = [keeper.best_model_path for keeper in callbacks if getattr(keeper, "monitor", None) == "accuracy"]
+    return [torch.load(path)["epoch"] for path in paths if path]
+
+
+def _explain_night(kept: list[int], start: int | None) -> Feedback:
+    best, done = ACCURACIES.index(max(ACCURACIES)), len(ACCURACIES)
+    night = f"in a night of the accuracies {', '.join(map(str, ACCURACIES))}"
+    if not kept:
+        return not_yet("no ModelCheckpoint looks at the accuracy, so none knows which epoch was the best.")
+    if best not in kept:
+        return not_yet(f"{night}, it calls epoch {kept[0]} the best, counted from 0; is a low accuracy good?")
+    if start == 0:
+        return not_yet("the next night starts from the beginning: there is no file that is the last.")
+    if start != done:
+        return not_yet(f"{night}, the next one begins with epoch {start}; when was the file written that is the last?")
+    return right(f"{night}, it keeps epoch {best}, and the next night goes on with epoch {done}.")
 
 
 @in_steps

@@ -103,6 +103,11 @@ def instead(name: str) -> str | None:
 _FILLED = re.compile(r"collections\.(deque|defaultdict)|.*\.AttributeDict|builtins\.frozenset")
 
 
+def is_left_out(name: str) -> bool:
+    """Say whether there is no plain value for it: layers, and functions."""
+    return bool(_LAYER.fullmatch(name)) or name.startswith(("torch.nn.functional.", "functools.partial"))
+
+
 def is_filled_later(name: str) -> bool:
     """Say whether objects of this class are filled piece by piece, which `weights_only=True` does for lists only."""
     return bool(_FILLED.fullmatch(name))

@@ -1,9 +1,10 @@
 """What `weights_only=True` would refuse in a file, whether it is harmless, and how to save the file anew."""
 
+import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
-from mldrl_lite.trainer.ckpt.names import UNDERSTOOD, Verdict, instead, is_filled_later, verdict
+from mldrl_lite.trainer.ckpt.names import UNDERSTOOD, Verdict, instead, is_filled_later, is_left_out, verdict
 from mldrl_lite.trainer.ckpt.pickles import How, Mark, Pickle
 from mldrl_lite.trainer.ckpt.tensors import Place
 from mldrl_lite.trainer.ckpt.values import Shower, text
@@ -65,23 +66,28 @@ def recipe(found: list[Refusal], source: str, whole: bool = False) -> list[str]:
     names = sorted(refusal.name.removeprefix("builtins.") for refusal in found)
     if "numpy.dtype" in names:
         names.append("*map(type, map(numpy.dtype, '?bhilqBHILQefd'))")
-    changes = [line for refusal in found if (code := instead(refusal.name)) for line in _changes(refusal, code)]
+    changes = list(dict.fromkeys(line for refusal in found for line in _changes(refusal)))
     what, saved = ("model", "model.state_dict()") if whole else ("checkpoint", "checkpoint")
     return [
         f"import {', '.join(['torch', *modules])}",
-        f"with torch.serialization.safe_globals([{', '.join(names)}]):",
+        *textwrap.wrap(f"safe = [{', '.join(names)}]", 100, subsequent_indent="    ", break_long_words=False),
+        "with torch.serialization.safe_globals(safe):",
         f"    {what} = torch.load({source!r}, weights_only=True)",
         *changes,
         f"torch.save({saved}, {_anew(source)!r})",
     ]
 
 
-def _changes(refusal: Refusal, code: str) -> list[str]:
+def _changes(refusal: Refusal) -> list[str]:
+    """Return a line for each of its places that puts a plain value there, or takes out what has none."""
+    code = instead(refusal.name)
     lines = []
     for way in refusal.ways:
-        if way and all(isinstance(key, str | int) for key in way):
-            place = "checkpoint" + "".join(f"[{key!r}]" for key in way)
-            lines.append(f"{place} = {code.replace('x', place, 1) if not code.startswith('O') else code}")
+        place = "checkpoint" + "".join(f"[{key!r}]" for key in way)
+        if code and way:
+            lines.append(f"{place} = {code.replace('(x', f'({place}').replace('x.', f'{place}.')}")
+        elif way and is_left_out(refusal.name) and "_modules" not in way:  # with a layer go the layers in it
+            lines.append(f"del {place}  # give it anew when you load")
     return lines
 
 

@@ -57,13 +57,21 @@ def _rows(found: Checkpoint) -> list[tuple[str, str]]:
         rows.append(("counters", f"epoch {facts['epoch']}, {facts.get('step')} steps{middle}"))
     rows += [("score", _score(score)) for score in found.scores]
     if "callbacks" in facts:
-        rows.append(("callbacks", ", ".join(name.partition("{")[0] for name in facts["callbacks"])))
+        rows.append(("callbacks", _classes(facts["callbacks"])))
     rows += [("optimizer", _optimizer(state)) for state in facts.get("optimizers", [])]
-    rows += [("scheduler", ", ".join(_pairs(state)[:6])) for state in facts.get("schedulers", [])]
+    rows += [
+        ("scheduler", ", ".join(part for part in _pairs(state)[:9] if part[0] != "_"))
+        for state in facts.get("schedulers", [])
+    ]
     rows += [("data", line) for line in _pairs(facts.get("datamodule hyperparameters"))]
     if "more" in facts:
         rows.append(("also holds", ", ".join(facts["more"][:_MOST_LINES])))
     return rows
+
+
+def _classes(names: Plain) -> str:
+    """Return the classes of callbacks, without what tells one of a class from another."""
+    return ", ".join(str(name).partition("{")[0] for name in names) if isinstance(names, list) else "none"
 
 
 def _score(score: Score) -> str:
@@ -117,7 +125,7 @@ def parts(found: Checkpoint) -> dict[str, int]:
 
 def _tensors(found: Checkpoint, every: bool) -> list[str]:
     weights = list(found.weights.items())
-    shown = weights if every or len(weights) <= _MOST_LINES + 5 else weights[:_MOST_LINES]
+    shown = weights if every or len(weights) <= _MOST_LINES + 10 else weights[:_MOST_LINES]
     rows = [(text(name, 200), described(tensor)) for name, tensor in shown]
     left = len(weights) - len(shown)
     return [*_table(rows), *([f"… and {left:,} more: --all lists them"] if left else [])]
@@ -234,7 +242,9 @@ def difference_text(found: Difference) -> str:
     """Return how two checkpoints differ, as text."""
     if found.none:
         return f"No difference: all {len(found.equal):,} tensors of weights, and the rest, are equal in every byte."
-    rows = [(name, *_apart(a, b)) for name, (a, b) in (found.hparams | found.facts).items()]
+    rows = [(name, *_apart(a, b)) for name, (a, b) in (found.hparams | found.facts).items() if name != "callbacks"]
+    if "callbacks" in found.facts:
+        rows.append(("callbacks", *_apart(*(_classes(names) for names in found.facts["callbacks"]))))
     lines = [*_table(rows), ""] if rows else []
     if found.prefix:
         lines.append(f"The names of weights are the same but for {text(found.prefix)!r} before those of one.")

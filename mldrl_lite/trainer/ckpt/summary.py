@@ -3,7 +3,7 @@
 import ast
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from mldrl_lite.trainer.ckpt.files import Contents
 from mldrl_lite.trainer.ckpt.pickles import Mark
@@ -94,7 +94,7 @@ def look(contents: Contents) -> Checkpoint:
         _kind(value, tensors),
         hparams,
         _facts(top, shower) if lightning else {},
-        _scores(top, shower) if lightning else [],
+        _scores(top, contents.path, shower) if lightning else [],
         tensors,
         refused,
         unusual_steps(contents.pickle),
@@ -188,16 +188,21 @@ def _hparams(top: dict[object, object], shower: Shower) -> dict[str, Plain]:
     return shown if isinstance(shown, dict) else {} if found is None else {"": shown}
 
 
-def _scores(top: dict[object, object], shower: Shower) -> list[Score]:
-    scores = [
-        _score(name, state, shower)
-        for name, state in _callbacks(top)
-        if "best_model_score" in state or "kth_value" in state
-    ]
+def _scores(top: dict[object, object], path: Path, shower: Shower) -> list[Score]:
+    """Return what the ModelCheckpoint that wrote this file says; where none is known to have, what all say."""
+    keepers = [(name, state) for name, state in _callbacks(top) if "best_model_score" in state or "kth_value" in state]
+    writers = [(name, state) for name, state in keepers if path.absolute().parts[-2:] in _written(state)]
+    scores = [_score(name, state, shower) for name, state in writers or keepers]
     old = "checkpoint_callback_best_model_score"  # before 1.0
     if old in top:
         scores.append(Score(None, None, None, _number(top[old], shower), None))
     return scores
+
+
+def _written(state: dict[object, object]) -> set[tuple[str, ...]]:
+    """Return folder and name of the files that a ModelCheckpoint has written and kept."""
+    paths = [state.get("best_model_path"), state.get("last_model_path"), *_dict(state.get("best_k_models"))]
+    return {PurePath(path.replace("\\", "/")).parts[-2:] for path in paths if isinstance(path, str)}
 
 
 def _score(name: str, state: dict[object, object], shower: Shower) -> Score:

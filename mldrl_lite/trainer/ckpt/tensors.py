@@ -114,7 +114,7 @@ class Place:
     def __str__(self) -> str:
         words = [str(key)[:_MOST_NAMED] if isinstance(key, str | int) else "…" for key in self.keys]
         # What is left out is how a pickled module keeps its state_dict.
-        return ".".join(word for word in words if word not in ("_modules", "_parameters", "_buffers"))[:_MOST_NAMED]
+        return ".".join(word for word in words if word not in ("", "_modules", "_parameters", "_buffers"))[:_MOST_NAMED]
 
 
 def walk(value: object) -> Iterator[tuple["Tensor | Mark", Place]]:

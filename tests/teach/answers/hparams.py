@@ -1,29 +1,65 @@
 """Answers to the exercises of notebook 05."""
 
+from pathlib import Path
+
 import numpy as np
 from pytorch_lightning import Callback, LightningModule
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from answers import Answers, answers_to
 
-MONITOR = {"monitor": "ptl/val_accuracy", "mode": "max"}
+BEST = {"monitor": "accuracy", "mode": "max"}
 
 
-@answers_to("check_keeper")
-def keeper() -> Answers:
-    right = [
-        ModelCheckpoint(**MONITOR, save_top_k=3),
-        ModelCheckpoint("somewhere", save_top_k=3, save_last=True, **MONITOR),
-        ModelCheckpoint(**MONITOR, save_top_k=3, filename="{epoch}", every_n_epochs=1),
-    ]
+def two(folder):
+    return [ModelCheckpoint(folder / "best", **BEST), ModelCheckpoint(folder / "latest", save_last=True)]
+
+
+def all_of_them(folder):
+    return [ModelCheckpoint(folder, **BEST, save_top_k=-1, save_last=True)]
+
+
+def by_epoch(folder):
+    newest = ModelCheckpoint(folder, monitor="epoch", mode="max", save_last="link")
+    return [newest, ModelCheckpoint(folder, filename="best-{epoch}", save_top_k=2, **BEST)]
+
+
+def as_it_was(folder):
+    return [ModelCheckpoint(folder, monitor="accuracy", save_last=True)]
+
+
+def direction_alone(folder):
+    return [ModelCheckpoint(folder, **BEST, save_last=True)]
+
+
+def last_alone(folder):
+    return [ModelCheckpoint(folder, save_last=True)]
+
+
+def without_last(folder):
+    return [ModelCheckpoint(folder, **BEST), ModelCheckpoint(folder / "latest")]
+
+
+def one(folder):
+    return ModelCheckpoint(folder, **BEST, save_last=True)
+
+
+def misspelled(folder):
+    return [ModelCheckpoint(folder, monitor="acc", mode="max", save_last=True)]
+
+
+@answers_to("check_night")
+def night() -> Answers:
     wrong = [
-        (ModelCheckpoint(monitor="ptl/val_accuracy", save_top_k=3), "lowest accuracy"),
-        (ModelCheckpoint(monitor="val_accuracy", mode="max", save_top_k=3), "which name"),
-        (ModelCheckpoint(), "its best is the latest"),
-        (ModelCheckpoint(**MONITOR), "it was told to keep 1 file"),
-        (ModelCheckpoint, "give the object"),
+        (as_it_was, "is a low accuracy good"),
+        (direction_alone, "begins with epoch 2"),
+        (last_alone, "none knows"),
+        (without_last, "from the beginning"),
+        (one, "no list of callbacks"),
+        (misspelled, "MisconfigurationException"),
+        (two(Path("folder")), "the function itself"),
     ]
-    return Answers(right, wrong)
+    return Answers([two, all_of_them, by_epoch], wrong)
 
 
 class Ignores(LightningModule):
