@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
@@ -115,6 +117,110 @@ def test_a_helper_that_another_file_calls_is_no_misspelled_hook():
     assert list(check(["."])) == []
 
 
+BASE = f"""{HEAD}
+class Base(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(2, 2)
+        self.automatic_optimization = False
+    def log_it(self, value): self.log('val_acc', value)
+"""
+
+
+def write(files: dict[str, str]) -> None:
+    for name, text in files.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("base", "imported"),
+    [
+        ("base.py", "from base import Base"),
+        ("base.py", "import base as b\nBase = None\nclass Base(b.Base): ..."),
+        ("project/__init__.py", "from project import Base"),
+        ("project/parts/base.py", "from project.parts.base import Base"),
+    ],
+)
+def test_a_base_in_another_file_is_followed(base, imported):
+    write({base: BASE})
+    text = f"import lightning\n{imported}\nclass M(Base):\n    def on_epoch_end(self): ...\n"
+    assert [remark.rule for remark in remarks(text)] == ["dead hook"]
+
+
+def test_a_base_is_followed_from_file_to_file_and_seen_from_within_a_package():
+    write(
+        {
+            "pkg/__init__.py": "from .base import Base\n",
+            "pkg/base.py": BASE,
+            "pkg/tasks/task.py": "import lightning\nfrom .. import Base\nclass T(Base):\n    on_epoch_end = None\n"
+            "    def on_batch_end(self): ...\n",
+            "pkg/tasks/other.py": "import lightning\nfrom pkg.tasks.task import T\nclass U(T):\n"
+            "    def on_epoch_end(self): ...\n",
+        }
+    )
+    found = [(Path(remark.file).name, remark.line) for remark in check(["pkg"], select=["MLT101"])]
+    assert found == [("other.py", 4), ("task.py", 5)]
+
+
+def test_what_a_parent_elsewhere_does_counts():
+    uses = BASE.replace(
+        "def log_it(self, value)", "def forward(self, x): return self.extra(x)\n    def log_it(self, value)"
+    )
+    write({"base.py": uses})
+    text = f"""{HEAD}
+from base import Base
+class M(Base):
+    def __init__(self):
+        super().__init__()
+        self.extra = nn.Linear(2, 2)
+    def training_step(self, batch, batch_idx):
+        loss = self(batch).mean()
+        loss.backward()
+        self.log_it(loss)
+ModelCheckpoint(monitor='val_acc', mode='max')
+"""
+    assert remarks(text, ignore=["MLT304"]) == []
+    assert [remark.rule for remark in remarks(text.replace("'val_acc'", "'val_f1'"), select=["MLT201"])] == [
+        "monitor that nothing logs"
+    ]
+
+
+def test_what_is_wrong_in_a_parent_elsewhere_is_said_once_and_there():
+    write(
+        {
+            "base.py": BASE + "    def on_epoch_end(self): ...\n",
+            "m.py": "import lightning\nfrom base import Base\nclass M(Base): ...\n",
+        }
+    )
+    assert list(check(["m.py"])) == []
+    assert [Path(remark.file).name for remark in check(["."], select=["MLT101"])] == ["base.py"]
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "from gone import Base",
+        "from base import *",
+        "from . import Base",
+        "from ...... import Base",
+        "import base.Base",
+    ],
+)
+def test_a_base_that_is_not_found_leaves_the_class_alone(base):
+    write({"base.py": "class Other: ...\nfrom base import Base\n"})  # a circle, too
+    text = f"import lightning\n{base}\nclass M(Base):\n    def on_epoch_end(self): ...\n"
+    assert remarks(text) == []
+
+
+def test_a_base_in_a_file_that_cannot_be_read_leaves_the_class_alone():
+    for content in (b"class Base(:", b"\xff\xfe", b"x = 0\0", b"#" * 2_000_000):
+        Path("base.py").write_bytes(content)
+        assert (
+            remarks("import lightning\nfrom base import Base\nclass M(Base):\n    def on_epoch_end(self): ...\n") == []
+        )
+
+
 def test_select_and_ignore():
     assert remarks(BAD, ignore=["MLT1"]) == []
     assert remarks(BAD, ignore=["dead hook"]) == []
@@ -201,6 +307,53 @@ class A(B): ...
 class B(A): ...
 EarlyStopping(); ModelCheckpoint(*a, **k); pl.Trainer(max_epochs=True, callbacks=x); OneCycleLR()
 """
+
+
+BASES = st.sampled_from(
+    ["pl.LightningModule", "pl.LightningDataModule", "pl.Callback", "nn.Module", "A", "B", "base.A"]
+)
+METHODS = st.sampled_from(
+    ["training_step", "on_epoch_end", "__init__", "configure_optimizers", "forward", "on_train_epoch_end"]
+)
+LINES = st.sampled_from(
+    [
+        "self.x = nn.Linear(2, 2)", "self.x = [nn.Linear(1, 1)]", "self.acc = torchmetrics.Accuracy('binary')",
+        "self.log('a', self.acc.compute())", "value = self.acc.compute(); self.log('b', value)", "self.acc.reset()",
+        "return F.cross_entropy(F.softmax(self(x), 1), y)", "return {'loss': self.x(x).mean().detach(), 'log': 1}",
+        "self.opt.step(); self.opt.zero_grad()", "return [self.opt], [OneCycleLR(self.opt, 0.1, 10)]",
+        "super().__init__()",
+        "self.automatic_optimization = False", "self.log_dict({'a': 1, **self.more})", "self.log(*x, **y)",
+        "async def inner(): await x", "lambda self: self.log(self)", "self.log(name=f'{x}_loss', value=[y for y in x])",
+        "match x:\n            case {'a': self.y}: ...", "del self.x, x[0]", "self.x, (self.y, *self.z) = 1, (2, 3)",
+    ]
+)  # fmt: skip
+OTHERS = st.sampled_from(
+    ["pl.Trainer(max_epochs=1, check_val_every_n_epoch=2, callbacks=[ModelCheckpoint(every_n_epochs=3)])",
+     "EarlyStopping('val_acc')", "ModelCheckpoint(monitor=x, mode='max', **y)", "import lightning",
+     "from . import base"]
+)  # fmt: skip
+
+
+@st.composite
+def made_up_classes(draw: st.DrawFn) -> str:
+    name, bases = draw(st.sampled_from("ABC")), draw(st.lists(BASES, max_size=2))
+    text = f"class {name}({', '.join(bases)}):\n    pass\n"
+    for method in draw(st.lists(METHODS, max_size=3)):
+        lines = draw(st.lists(LINES, min_size=1, max_size=4))
+        text += f"    def {method}(self, x, y=None):\n" + "".join(f"        {line}\n" for line in lines)
+    return text
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.lists(made_up_classes() | OTHERS, min_size=1, max_size=4))
+def test_made_up_files_never_stop_it(tmp_path_factory, parts):
+    folder = Path(tmp_path_factory.getbasetemp()) / "made_up"
+    folder.mkdir(exist_ok=True)
+    (folder / "base.py").write_text(HEAD + parts[-1])
+    (folder / "m.py").write_text(HEAD + "import base\n" + "\n".join(parts))
+    for remark in check([folder], select=["MLT"]):
+        assert remark.code != "MLT001", parts
+        assert remark.line <= len((folder / Path(remark.file).name).read_text().splitlines())
 
 
 def test_folders_are_walked_without_environments(tmp_path):

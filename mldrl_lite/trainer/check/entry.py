@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mldrl_lite.trainer.check import file_rules
 from mldrl_lite.trainer.check.reading import Source, files_in, read
-from mldrl_lite.trainer.rules import hooks, layers, losses, optimizing
+from mldrl_lite.trainer.rules import hooks, layers, losses, metrics, optimizing
 from mldrl_lite.trainer.rules.catalogue import CODES, RULES, chosen
 from mldrl_lite.trainer.rules.classes import Problem
 
@@ -60,7 +60,9 @@ def check(
 
 def _remarks(source: Source, called: Collection[str], wanted: Collection[str]) -> list[Remark]:
     try:
-        problems = [problem for problem in _problems(source, called) if problem.rule in wanted]
+        # What a parent in another file has, is said of that file, if it is looked at.
+        found = (problem for problem in _problems(source, called) if problem.file == source.path)
+        problems = [problem for problem in found if problem.rule in wanted]
     except RecursionError:
         problems = [_unreadable(source, 1, "its expressions are nested too deep")]
     lines = source.text.split("\n")
@@ -101,7 +103,8 @@ ON_CLASSES: tuple[Callable[..., Iterator[Problem]], ...] = (
     losses.squashed_logits,
     losses.detached_losses,
     layers.hidden_layers,
-    layers.unreset_metrics,
+    metrics.unreset_metrics,
+    metrics.running_values,
     file_rules.empty_hparams,
 )
 ON_FILES: tuple[Callable[[Source], Iterator[Problem]], ...] = (

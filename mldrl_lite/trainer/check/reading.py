@@ -13,6 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from mldrl_lite.messages import InputError
+from mldrl_lite.trainer.check.bases import Known, base_elsewhere, base_in_file
 from mldrl_lite.trainer.rules.classes import (
     CALLBACK,
     DATAMODULE,
@@ -26,6 +27,7 @@ from mldrl_lite.trainer.rules.classes import (
 )
 
 _PACKAGES = ("pytorch_lightning", "lightning")
+_MOST_PARENTS = 20
 _OTHER_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
 
 
@@ -125,6 +127,15 @@ def read(path: Path) -> Source | None:
         return Source(str(path), "", broken=((1, str(error)),))
 
 
+def parsed(raw: bytes) -> ast.Module:
+    """Parse the bytes of a Python file.
+
+    Raises:
+        SyntaxError: or ValueError, LookupError, RecursionError, MemoryError: it is none.
+    """
+    return _parse(_decoded(raw))
+
+
 def _decoded(raw: bytes) -> str:
     encoding = re.match(rb"(?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*([-\w.]+)", raw)
     return raw.decode(encoding[1].decode() if encoding else "utf-8-sig").removeprefix("\ufeff")
@@ -167,50 +178,58 @@ def _without_magics(text: str) -> str:
 
 
 class _Classes:
-    """Finds out which classes of a file are Lightning's or PyTorch's, by their bases in the same file."""
+    """Finds out which classes of a file are Lightning's or PyTorch's, by their bases, in other files too."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._nodes = {node.name: node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)}
 
     def all(self) -> list[Class]:
-        found = [self._class(node) for node in self._nodes.values()]
+        found = [self._class(self._known(node)) for node in self._nodes.values()]
         return [cls for cls in found if cls is not None]
 
-    def _class(self, node: ast.ClassDef) -> Class | None:
-        line = self._line(node, ())
-        bases = [self._kind_of(base) for one in line for base in one.bases if self._own(base) is None]
+    def _known(self, node: ast.ClassDef) -> Known:
+        return Known(node, self._source.path, self._source.imports)
+
+    def _class(self, known: Known) -> Class | None:
+        line = self._line(known, ())
+        bases = [self._kind_of(base, one) for one in line for base in one.node.bases if self._own(base, one) is None]
         kinds = [kind for kind, _ in bases if kind]
         if not kinds:
             return None
         kind = next((kind for kind in kinds if kind != TORCH), TORCH)
-        complete = all(known for _, known in bases) and not any(keyword.arg is None for keyword in node.keywords)
+        complete = all(is_known for _, is_known in bases)
+        complete = complete and not any(keyword.arg is None for keyword in known.node.keywords)
         methods = [
-            Method(body.name, body, self._source.path, one.name)
+            Method(body.name, body, one.file, one.node.name)
             for one in line
-            for body in one.body
+            for body in one.node.body
             if isinstance(body, ast.FunctionDef | ast.AsyncFunctionDef)
         ]
-        cls = Class(node.name, kind, self._source.path, node, tuple(methods), complete, self._source.imports)
+        imports = {name: full for one in reversed(line) for name, full in one.imports.items()}
+        cls = Class(known.node.name, kind, known.file, known.node, tuple(methods), complete, imports)
         held = (name for name, values in cls.assigned.items() if _is_metric(values[0][1], cls.imports))
         return replace(cls, metrics=frozenset(held))
 
-    def _line(self, node: ast.ClassDef, seen: tuple[ast.ClassDef, ...]) -> list[ast.ClassDef]:
-        """Return a class and those of the file that it inherits from, nearest first."""
-        if node in seen:
+    def _line(self, known: Known, seen: tuple[ast.ClassDef, ...]) -> list[Known]:
+        """Return a class and those of the user that it inherits from, nearest first."""
+        if known.node in seen or len(seen) > _MOST_PARENTS:
             return []
-        bases = [self._own(base) for base in node.bases]
-        further = [one for base in bases if base is not None for one in self._line(base, (*seen, node))]
-        return list(dict.fromkeys([node, *further]))
+        bases = [self._own(base, known) for base in known.node.bases]
+        further = [one for base in bases if base is not None for one in self._line(base, (*seen, known.node))]
+        return list({one.node: one for one in [known, *further]}.values())
 
-    def _own(self, base: ast.expr) -> ast.ClassDef | None:
-        return self._nodes.get(base.id) if isinstance(base, ast.Name) else None
+    def _own(self, base: ast.expr, of: Known) -> Known | None:
+        if of.file != self._source.path:
+            return base_in_file(base, of) or base_elsewhere(base, of)
+        node = self._nodes.get(base.id) if isinstance(base, ast.Name) else None
+        return self._known(node) if node else base_elsewhere(base, of)
 
-    def _kind_of(self, base: ast.expr) -> tuple[str, bool]:
+    def _kind_of(self, base: ast.expr, of: Known) -> tuple[str, bool]:
         """Return the kind that a base of elsewhere gives, "" if none, and whether all is known of it."""
         if isinstance(base, ast.Subscript):
             base = base.value  # Generic[T]
-        name = full_name(base, self._source.imports)
+        name = full_name(base, of.imports)
         package, _, last = name.partition(".")[0], *name.rpartition(".")[1:]
         if package in _PACKAGES and last in (MODULE, DATAMODULE, CALLBACK):
             return last, True

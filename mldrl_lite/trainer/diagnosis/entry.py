@@ -17,7 +17,7 @@ from mldrl_lite.trainer.diagnosis.parts import hidden_layers, mixed_packages
 from mldrl_lite.trainer.diagnosis.run import Run, no_trace
 from mldrl_lite.trainer.diagnosis.source import short_name
 from mldrl_lite.trainer.diagnosis.split import unstable_split
-from mldrl_lite.trainer.rules import hooks, layers, losses, optimizing
+from mldrl_lite.trainer.rules import hooks, losses, metrics, optimizing
 from mldrl_lite.trainer.rules.catalogue import chosen
 from mldrl_lite.trainer.rules.classes import DATAMODULE, MODULE, Problem
 
@@ -99,7 +99,8 @@ ON_SOURCE: tuple[Callable[..., Iterator[Problem]], ...] = (
     optimizing.unstepped_schedulers,
     losses.squashed_logits,
     losses.detached_losses,
-    layers.unreset_metrics,
+    metrics.unreset_metrics,
+    metrics.running_values,
 )
 RULES: tuple[Callable[[Run], Iterator[Finding]], ...] = (
     _from_source,

@@ -25,6 +25,7 @@ RULES = (
     Rule("MLT202", "monitor in the wrong direction", "check diagnose"),
     Rule("MLT203", "log_every_n_steps above the batches", "diagnose"),
     Rule("MLT204", "metric that is never reset", "check diagnose"),
+    Rule("MLT205", "running value logged per step", "check diagnose"),
     Rule("MLT301", "raw optimizer in manual optimization", "check diagnose"),
     Rule("MLT302", "parameters without an optimizer", "diagnose verify"),
     Rule("MLT303", "scheduler stepped at the wrong interval", "check diagnose"),

@@ -1,4 +1,4 @@
-"""Layers and metrics that a module holds and does not know, use or reset."""
+"""Layers that a module holds and does not know or use."""
 
 import ast
 import re
@@ -102,7 +102,8 @@ def unused_layers(classes: Sequence[Class], mentions: Counter[str], texts: Colle
             continue  # perhaps meant for subclasses elsewhere
         for name, values in cls.assigned.items():
             method, value = values[0]
-            if len(values) == 1 and _is_layer(value, cls.imports) and mentions[name] <= 1 and name not in texts:
+            used = max(mentions[name], cls.mentions[name]) > 1  # a parent in another file may use it
+            if len(values) == 1 and _is_layer(value, cls.imports) and not used and name not in texts:
                 what = f"{cls.name}.{name} is a layer that nothing uses."
                 why = "It is saved and counted, gets no gradient, and stays as it was made."
                 fix = "Use it in forward, or remove it."
@@ -111,36 +112,3 @@ def unused_layers(classes: Sequence[Class], mentions: Counter[str], texts: Colle
 
 def _dynamic(cls: Class) -> bool:
     return any(called(call) in ("getattr", "vars") for method in cls.definitions for call in calls(method.tree))
-
-
-def unreset_metrics(classes: Sequence[Class]) -> Iterator[Problem]:
-    """Metric objects whose value is taken by hand and that nothing sets back."""
-    for cls in classes:
-        if cls.kind != MODULE or not cls.complete or cls.mentions["reset"]:
-            continue
-        for name in sorted(cls.metrics):
-            computed = next(_computes(name, cls), None)
-            if computed is not None and not _logged_itself(name, cls):
-                method, call = computed
-                what = f"{method.owner}.{method.name} computes self.{name}, which nothing resets."
-                why = "It goes on counting: the value of each epoch is that of all epochs before together."
-                fix = f"Log the object, self.log(…, self.{name}), or call self.{name}.reset() after compute()."
-                yield cls.problem("metric that is never reset", what, method, call, why, fix)
-
-
-def _computes(name: str, cls: Class) -> Iterator[tuple[Method, ast.Call]]:
-    for method in cls.reached:
-        for call in calls(method.tree):
-            owner = call.func.value if called(call) == "compute" and isinstance(call.func, ast.Attribute) else None
-            if own_attribute(owner, method.tree) == name:
-                yield method, call
-
-
-def _logged_itself(name: str, cls: Class) -> bool:
-    """Tell whether the object itself is logged or handed on: Lightning, or somebody else, then resets it."""
-    return any(
-        own_attribute(argument, method.tree) == name
-        for method in cls.reached
-        for call in calls(method.tree)
-        for argument in _arguments(call)
-    )
