@@ -38,7 +38,7 @@ def hook_timeline(calls: pd.DataFrame) -> Figure:
     axes.set_yticklabels(rows, fontsize=8, family="monospace")
     axes.grid(axis="x", visible=False)
     # Below the axes: inside them, its dots would look like calls.
-    below = {"loc": "upper right", "bbox_to_anchor": (1.0, -0.15 / figure.get_figheight()), "ncols": 3}
+    below = {"loc": "upper right", "bbox_to_anchor": (1.0, -0.32 / figure.get_figheight()), "ncols": 3}
     axes.legend(labelcolor="linecolor", handletextpad=0, borderaxespad=0, **below)
     return figure
 

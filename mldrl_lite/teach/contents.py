@@ -97,7 +97,9 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             ")",
         ),
         "check_loss_history": Steps(
-            "[Write your own](#Write-your-own) reads a logged value at the end of a validation.",
+            "[Find the hook that never fires](#Find-the-hook-that-never-fires), the sanity check under [Watch every "
+            "hook](#Watch-every-hook), and what objects remember under [Give every run its own "
+            "callbacks](#Give-every-run-its-own-callbacks).",
             "class LossHistory(Callback):\n"
             "    def __init__(self): ...  # a list for this run alone\n"
             "    def on_...(self, trainer, pl_module):\n"
