@@ -73,7 +73,7 @@ def origin(settings: Settings, data_type: str) -> dict[str, object]:
         "commit": _commit(),
         "settings": asdict(settings),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
-        "command": "python -m mldrl_lite.studies.full_study --data-dir FOLDER --out rosmap_study.json",
+        "command": f"python -m mldrl_lite.studies.full_study --seeds {settings.seeds} --data-dir FOLDER",
     }
 
 
@@ -94,9 +94,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data-dir", default=None, help="the folder that holds ROSMAP; downloaded if it is nowhere")
     parser.add_argument("--work", type=Path, default=Path("build/full_study"), help="for fits and the search")
     parser.add_argument("--out", type=Path, default=Path("rosmap_study.json"))
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=Settings().seeds, help="runs of each recipe")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at once")
     options = parser.parse_args(arguments)
-    settings = Settings()
+    settings = Settings(seeds=options.seeds)
     pool = process_pool(options.jobs)
     try:
         found = run_study(sources.load("ROSMAP", options.data_dir), settings, options.work, pool)
