@@ -161,6 +161,17 @@ FACTORS = {
         "PyTorch",
         "callback of one run draws",
     ),
+    "the same, seeded with workers=True": (
+        {
+            "before": lambda: seed_everything(0, workers=True, verbose=False),
+            "callbacks": [Draws(lambda: torch.rand(1))],
+        },
+        {},
+        2,
+        "random state",
+        "PyTorch",
+        "callback of one run draws",
+    ),
     "64-bit numbers": ({"precision": "64-true"}, {}, 0, "initial weights", "net.0.weight", "another precision"),
     "16-bit products": ({"precision": "bf16-mixed"}, {}, 1, "loss", "", "precision"),
     "dropout switched off": ({"callbacks": [SwitchesDropoutOff()]}, {}, 1, "loss", "", "dropout switched off"),
@@ -231,6 +242,28 @@ def test_a_generator_that_nothing_uses_is_noted_and_makes_no_difference(draw, na
     verdict = first_difference(run("a"), run("b", callbacks=[Draws(draw)]))
     assert verdict.same
     assert f"random state of {name} differs from step 2 on, without an effect" in str(verdict)
+
+
+def test_two_runs_without_a_seed_are_told_so(monkeypatch):
+    def forget():
+        monkeypatch.delenv("PL_GLOBAL_SEED")
+        torch.seed()
+
+    verdict = first_difference(run("a", before=forget), run("b", before=forget))
+    assert verdict.difference.quantity == "initial weights"
+    assert "seed_everything was called in neither run" in verdict.cause.sentence
+
+
+def test_dropout_without_a_seed_from_the_same_first_weights_is_a_random_state_seen_in_the_loss():
+    weights = Net().state_dict()
+
+    class Loaded(Net):
+        def on_fit_start(self):
+            self.load_state_dict(weights)
+
+    found = first_difference(run("a", model=Loaded), run("b", model=Loaded, seed=1)).difference
+    assert (found.step, found.quantity, found.seen.quantity) == (1, "random state", "loss")
+    assert "PyTorch" in found.names
 
 
 def test_a_trace_changes_nothing():
@@ -442,18 +475,26 @@ def test_one_bit_or_two_values_exchanged_change_the_sum(dtype):
     values = torch.tensor([0, 1, 1, 0, 1] * 3).to(dtype)
     other, swapped = values.clone(), values.flip(0)
     other[7] = not other[7]
-    sums = {hashes.bit_sum(tensor).item() for tensor in (values, other, swapped, values.reshape(3, 5).T)}
-    assert len(sums) == 4
-    assert hashes.bit_sum(values.reshape(3, 5)) == hashes.bit_sum(values)
+    sums = hashes.bit_sums([values, other, swapped, values.reshape(3, 5).T])
+    assert len(set(sums)) == 4
+    assert hashes.bit_sums([values.reshape(3, 5)]) == sums[:1]
 
 
 def test_large_sparse_and_empty_tensors_are_hashed():
-    large = torch.zeros(hashes._BLOCK + 3)
-    other = large.clone()
-    other[-1] = 1e-30
-    assert hashes.bit_sum(large) != hashes.bit_sum(other)
-    assert hashes.bit_sum(torch.eye(3).to_sparse()) != hashes.bit_sum(torch.eye(3).flip(0).to_sparse())
-    assert hashes.bit_sum(torch.zeros(0)) == 0
+    large = torch.zeros(3 * hashes._BLOCK + 3)
+    others = [large.clone() for _ in range(3)]
+    for other, at in zip(others, (5, hashes._BLOCK + 5, -1), strict=True):
+        other[at] = 1e-30
+    assert len(set(hashes.bit_sums([large, *others]))) == 4
+    one, other = hashes.bit_sums([torch.eye(3).to_sparse(), torch.eye(3).flip(0).to_sparse()])
+    assert one != other
+    assert hashes.bit_sums([torch.zeros(0)]) == [0]
+
+
+@pytest.mark.parametrize("n", [0, 1, hashes._BLOCK, 2 * hashes._BLOCK + 7])
+def test_a_gpu_would_compute_the_same_sum(n):
+    values = torch.randn(n, generator=torch.Generator().manual_seed(0))
+    assert hashes._sum_on_device(values.view(torch.int32)).item() == hashes.bit_sums([values])[0]
 
 
 def test_two_processes_write_a_file_each_and_the_cause_is_that_they_share_the_work():

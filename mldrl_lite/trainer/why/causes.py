@@ -9,6 +9,7 @@ from mldrl_lite.trainer.why.comparing import (
     LOSS,
     MODEL,
     RANDOM,
+    UNSEEDED,
     WEIGHTS,
     WEIGHTS_BEFORE,
     Compared,
@@ -26,7 +27,7 @@ class Cause:
 
     quantity: str
     signs: tuple[str, ...]
-    """Names of circumstances, or how they begin, or what `compare` has seen."""
+    """Names of circumstances, or of groups of them, or what `compare` has seen."""
     sentence: str
     section: str
     """The heading in notebook 06."""
@@ -45,6 +46,7 @@ _PROCESSES = ("world_size", "num_nodes", "strategy")
 _ROUNDING = ("precision", "device", "threads", "machine", "version.torch")
 _ROUNDED = "Numbers are rounded in another way: another precision, device, number of threads, machine or PyTorch."
 _OTHER_SEED = "The seeds differ."
+_NO_SEED = "The seeds differ: seed_everything was called in neither run."
 _SHARED = "The runs share the work among another number of processes, and so deal the samples out in another way."
 
 # The first that fits is told.
@@ -52,6 +54,7 @@ CAUSES = (
     Cause(MODEL, (), "The models are not the same: other code, or other hyperparameters.", LEDGER),
     Cause(INITIAL, ("begins later",), "The later run goes on from a checkpoint that is not of this step, or run.", RUN),
     Cause(INITIAL, ("precision",), "The weights are kept in another precision.", MACHINE),
+    Cause(INITIAL, ("seed",), _NO_SEED, SEED, also=UNSEEDED),
     Cause(INITIAL, ("seed",), _OTHER_SEED, SEED),
     Cause(
         INITIAL,
@@ -75,6 +78,7 @@ CAUSES = (
         RUN,
     ),
     Cause(RANDOM, _PROCESSES, _SHARED, RUN),
+    Cause(RANDOM, ("seed",), _NO_SEED, SEED, also=UNSEEDED),
     Cause(RANDOM, ("seed",), _OTHER_SEED, SEED),
     Cause(
         RANDOM,
@@ -154,7 +158,9 @@ CAUSES = (
     Cause(WEIGHTS, ("running statistics",), "Only running statistics differ, of batches that carry no gradient.", RUN),
     Cause(WEIGHTS, ("learning rate",), "The learning rates differ.", LEDGER),
     Cause(WEIGHTS, ("optimizer",), "The optimizers are not set alike.", LEDGER),
-    Cause(WEIGHTS, ("gradient_clip",), "The gradients are clipped in another way.", LEDGER),
+    Cause(
+        WEIGHTS, ("gradient_clip_val", "gradient_clip_algorithm"), "The gradients are clipped in another way.", LEDGER
+    ),
     Cause(WEIGHTS, ("resumed",), "The resumed run has not the optimizer's state of the other.", RUN),
     Cause(WEIGHTS, _ROUNDING, _ROUNDED, MACHINE),
     Cause(WEIGHTS, ("callbacks",), "A callback of one run changes gradients or weights.", BESIDE),
@@ -171,7 +177,8 @@ def likely_cause(compared: Compared) -> Cause:
 
 
 def _fits(cause: Cause, signs: frozenset[str]) -> bool:
-    some = not cause.signs or any(sign.startswith(cause.signs) for sign in signs)
+    groups = tuple(f"{name}{end}" for name in cause.signs for end in (".", " "))  # `optimizer.lr`, `optimizer 1.lr`
+    some = not cause.signs or any(sign in cause.signs or sign.startswith(groups) for sign in signs)
     return some and (not cause.also or cause.also in signs)
 
 

@@ -37,6 +37,7 @@ def circumstances(trainer: Any, module: Any) -> dict[str, Fact]:
     package = type(trainer).__module__.partition(".")[0]
     facts: dict[str, Fact] = {
         "seed": torch.initial_seed(),
+        "seed_everything": os.environ.get("PL_GLOBAL_SEED") or "not called",
         "seed_everything(workers=True)": os.environ.get("PL_SEED_WORKERS") == "1",
         "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED") or "random",
         "version.Python": platform.python_version(),

@@ -8,6 +8,7 @@ from mldrl_lite.trainer.why.traces import Line, Trace
 
 WEIGHTS_BEFORE, MODEL, INITIAL = "weights before the step", "model", "initial weights"
 RANDOM, BATCH, LOSS, GRADIENTS, WEIGHTS = "random state", "batch", "loss", "gradients", "weights"
+UNSEEDED = "no seed in either run"
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ def _random_before(a: Trace, b: Trace, steps: list[int], seen: Difference) -> Di
 
 def _signs_at_begin(a: Trace, b: Trace) -> frozenset[str]:
     x, y = a.starts[0], b.starts[0]
-    signs = _unlike(x["circumstances"], y["circumstances"])
+    facts = x["circumstances"], y["circumstances"]
+    signs = _unlike(*facts) | _unseeded(*facts)
     if x["start"] != y["start"]:
         return signs | {"begins later"}
     return signs | {f"random state of {name}" for name in _unlike(x["random"], y["random"])}
@@ -153,8 +155,8 @@ def _signs(a: Trace, b: Trace, found: Difference, common: list[int]) -> frozense
         signs.add("learning rate")
     if seen.quantity == WEIGHTS and seen.names and all(_is_statistic(name) for name in seen.names):
         signs.add("running statistics")
-    first, second = (trace.last_start(found.step)["circumstances"] for trace in (a, b))
-    return frozenset(signs) | _unlike(first, second)
+    facts = [trace.last_start(found.step)["circumstances"] for trace in (a, b)]
+    return frozenset(signs) | _unlike(*facts) | _unseeded(*facts)
 
 
 def _is_statistic(name: str) -> bool:
@@ -163,6 +165,11 @@ def _is_statistic(name: str) -> bool:
 
 def _unlike(x: dict, y: dict) -> frozenset[str]:
     return frozenset(name for name in x.keys() | y.keys() if x.get(name) != y.get(name))
+
+
+def _unseeded(x: dict, y: dict) -> frozenset[str]:
+    neither = all(facts.get("seed_everything") == "not called" for facts in (x, y))
+    return frozenset({UNSEEDED} if neither else ())
 
 
 def _fits_before(trace: Trace, step: int) -> int:

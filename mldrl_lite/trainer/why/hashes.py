@@ -7,61 +7,68 @@ import hashlib
 import random
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 15  # fits in a processor's cache
 _WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.int64}
 _LEAVES = 32
 _DEPTH = 6
+_FACTORS = (np.random.PCG64(0).random_raw(_BLOCK) | np.uint64(1)).view(np.int64)
 
 
 @functools.cache
-def _factors(device: torch.device) -> Tensor:
-    """Return 2^20 odd numbers of 64 bits, shape (2^20,), the same on every device and in every process."""
-    raw = np.random.PCG64(0).random_raw(_BLOCK) | np.uint64(1)
-    return torch.from_numpy(raw.view(np.int64)).to(device)
+def _powers(n: int) -> np.ndarray:
+    """Return the powers n-1 to 0 of an odd number modulo 2^64, shape (n,)."""
+    return np.multiply.accumulate(np.array([1] + [6364136223846793005] * (n - 1)))[::-1].copy()
 
 
-def bit_sum(tensor: Tensor) -> Tensor:
-    """Return a whole number of shape () on the tensor's device that follows from every bit and its place.
+def bit_sums(tensors: Iterable[Tensor]) -> list[int]:
+    """Return a whole number for each tensor that follows from every bit and its place.
 
     It is the sum of the elements' bits, each times an odd number of its own, modulo 2^64. Whole numbers add up to the
     same in any order, so neither the device nor the number of threads changes it; one element that differs always does.
+    A GPU is waited for once.
     """
     with torch.no_grad():
-        parts = [_bits(part) for part in _dense(tensor.detach())]
-        total = torch.zeros((), dtype=torch.int64, device=parts[0].device)
-        for bits in parts:
-            for block in bits.split(_BLOCK):
-                total = total * 6364136223846793005 + (block * _factors(bits.device)[: block.numel()]).sum()
-        return total
+        sums = [_bit_sum(tensor.detach()) for tensor in tensors]
+        waiting = [number for number in sums if isinstance(number, Tensor)]
+        come = iter(torch.stack(waiting).tolist() if len({n.device for n in waiting}) == 1 else map(int, waiting))
+        return [next(come) if isinstance(number, Tensor) else number for number in sums]
 
 
-def _dense(tensor: Tensor) -> Sequence[Tensor]:
+def _bit_sum(tensor: Tensor) -> int | Tensor:
     if hasattr(tensor, "to_local"):  # of a model that is shared out: what this process holds
         tensor = tensor.to_local()
     if tensor.layout == torch.sparse_coo:
         tensor = tensor.coalesce()
-        return tensor.indices(), tensor.values()
-    return (tensor if tensor.layout == torch.strided else tensor.to_dense(),)
-
-
-def _bits(tensor: Tensor) -> Tensor:
+        return _bit_sum(tensor.indices()) * 31 + _bit_sum(tensor.values())
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
     flat = tensor.resolve_conj().resolve_neg().contiguous().reshape(-1)
-    return flat.view(_WHOLE[flat.element_size()])
+    bits = flat.view(_WHOLE[flat.element_size()])
+    return int(_sum_in_numpy(bits.numpy())) if bits.device.type == "cpu" else _sum_on_device(bits)
 
 
-def whole_numbers(sums: Iterable[Tensor]) -> list[int]:
-    """Read many results of `bit_sum` at once: a GPU is waited for a single time per device."""
-    sums = list(sums)
-    if len({one.device for one in sums}) > 1:
-        return [one.item() for one in sums]
-    return torch.stack(sums).tolist() if sums else []
+def _sum_in_numpy(bits: np.ndarray) -> np.int64:
+    starts = range(0, len(bits), _BLOCK)
+    blocks = [bits[start : start + _BLOCK] for start in starts]
+    sums = [np.multiply(block, _FACTORS[: len(block)], dtype=np.int64).sum() for block in blocks]
+    return sums[0] if len(sums) == 1 else (np.array(sums, np.int64) * _powers(len(sums))).sum()
+
+
+def _sum_on_device(bits: Tensor) -> Tensor:
+    """Return what `_sum_in_numpy` does, shape (), on the tensor's device."""
+    factors, whole = torch.from_numpy(_FACTORS).to(bits.device), len(bits) // _BLOCK * _BLOCK
+    sums = (bits[:whole].reshape(-1, _BLOCK) * factors).sum(dim=1)
+    if len(bits) > whole:
+        last = (bits[whole:] * factors[: len(bits) - whole]).sum()
+        sums = torch.cat([sums, last[None]])
+    return (sums * torch.from_numpy(_powers(len(sums))).to(bits.device)).sum()
 
 
 def joined(numbers: Iterable[int]) -> str:
@@ -83,7 +90,7 @@ def batch_sums(batch: Any) -> dict[str, int]:
     """
     leaves = dict(_leaves(batch, "", _DEPTH))
     tensors = {name: leaf for name, leaf in leaves.items() if isinstance(leaf, Tensor)}
-    sums = dict(zip(tensors, whole_numbers(map(bit_sum, tensors.values())), strict=True))
+    sums = dict(zip(tensors, bit_sums(tensors.values()), strict=True))
     texts = {name: f"{leaf.dtype} {tuple(leaf.shape)}" for name, leaf in tensors.items()}
     texts |= {name: leaf for name, leaf in leaves.items() if name not in tensors}
     named = {name: sums.get(name, 0) ^ zlib.crc32(text.encode(errors="replace")) for name, text in texts.items()}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mldrl_lite.messages import require
 from mldrl_lite.trainer.why.circumstances import circumstances
-from mldrl_lite.trainer.why.hashes import batch_sums, bit_sum, joined, random_states, short, whole_numbers
+from mldrl_lite.trainer.why.hashes import batch_sums, bit_sums, joined, random_states, short
 
 _NONE = "----"
 
@@ -28,7 +28,9 @@ class StepTrace(Callback):
     A run that is resumed in its folder goes on in its file; another run there gets `trace-v1.jsonl`. With several
     processes each writes a file of its own, `trace.rank1.jsonl` and so on. Nothing is drawn, and nothing is changed.
 
-    It reads every weight and gradient once per step. A line has about 8 bytes for each tensor of the model.
+    It reads every weight and gradient once per step. On one core of a CPU a fit took 1.4 times as long with it, for a
+    model of 750 weights (1 ms a step) and for one of 5 million (50 ms); 1.1 and 1.2 times with `every_n_steps=10`. A
+    line has some 300 bytes, and 8 for each tensor of the model.
 
     Args:
         every_n_steps: trace the first of each n steps.
@@ -180,7 +182,7 @@ class _Step:
             for p, parameter in enumerate(group["params"])
             if parameter.grad is not None
         }
-        for name, number in zip(found, whole_numbers(map(bit_sum, found.values())), strict=True):
+        for name, number in zip(found, bit_sums(found.values()), strict=True):
             self._gradients[name] = self._gradients.get(name, 0) * 31 + number
 
     def line(self, module: nn.Module) -> dict[str, Any]:
@@ -208,9 +210,9 @@ def _kind(tensor: Tensor) -> str:
 
 
 def _parameters(module: nn.Module) -> str:
-    return joined(whole_numbers(map(bit_sum, module.parameters())))
+    return joined(bit_sums(module.parameters()))
 
 
 def _weights(module: nn.Module) -> dict[str, str]:
-    numbers = whole_numbers(map(bit_sum, _tensors(module).values()))
+    numbers = bit_sums(_tensors(module).values())
     return {"weights": joined(numbers), "each weight": "".join(map(short, numbers))}
