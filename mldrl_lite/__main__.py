@@ -5,7 +5,6 @@ import errno
 import os
 import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from typing import Any
 from mldrl_lite.kernels import commands as kernels
 from mldrl_lite.messages import InputError, extras_named
 from mldrl_lite.runs import commands as runs
+from mldrl_lite.runs.process.interrupts import ENDING, handled
+from mldrl_lite.runs.progress import STANDARD_ERROR
 from mldrl_lite.teach import commands as teach
 from mldrl_lite.trainer import commands as trainer
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(_shielded(sys.argv[1:] if arguments is None else arguments))
     with _signals_interrupt() as caught:
         status = _status_of(options)
-    return 128 + caught[0] if caught and status == INTERRUPTED else status
+    return 128 + caught[0] if caught and status in (INTERRUPTED, UNHEARD) else status
 
 
 def _status_of(options: argparse.Namespace) -> int:
@@ -51,7 +52,7 @@ def _status_of(options: argparse.Namespace) -> int:
     except InputError as error:
         return _refused(str(error))
     except KeyboardInterrupt:
-        print("mldrl-lite: interrupted", file=sys.stderr)
+        print("mldrl-lite: interrupted", file=STANDARD_ERROR)
         return INTERRUPTED
     except OSError as error:
         if error.errno in (errno.EPIPE, errno.EIO):  # whoever read us is gone, or the terminal is
@@ -61,7 +62,7 @@ def _status_of(options: argparse.Namespace) -> int:
 
 
 def _refused(why: str) -> int:
-    print(f"mldrl-lite: {why}", file=sys.stderr)
+    print(f"mldrl-lite: {why}", file=STANDARD_ERROR)
     return 2
 
 
@@ -88,18 +89,12 @@ def _signals_interrupt() -> Iterator[list[int]]:
 
     def stop(number: int, _: object) -> None:
         caught.append(number)
-        raise KeyboardInterrupt
+        if len(caught) == 1:  # a terminal may say so twice, in the middle of the end
+            raise KeyboardInterrupt
 
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [number for name in names if signal.getsignal(number := getattr(signal, name)) is not signal.SIG_IGN]
-    if threading.current_thread() is not threading.main_thread():  # where no signal arrives anyway
-        numbers = []
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
+    asked = [number for number in ENDING if number != signal.SIGINT and signal.getsignal(number) != signal.SIG_IGN]
+    with handled(asked, stop):
         yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _shielded(arguments: Iterable[str]) -> list[str]:

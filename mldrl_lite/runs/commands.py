@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.runs.options import add_jobs, add_kernel, add_limits, add_parameters, limits
+from mldrl_lite.runs.progress import STANDARD_ERROR
 from mldrl_lite.runs.results.formats import FORMATS, as_table, check_format
 from mldrl_lite.runs.search.command import add_search, run_search
 
@@ -129,16 +130,19 @@ def _read(options: argparse.Namespace, read: "Callable[[Declared, str], list[Any
 
 def _grid(options: argparse.Namespace, grid: Mapping[str, Any]) -> int:
     from mldrl_lite.runs.results.table import table_of_runs
-    from mldrl_lite.runs.sweeps.sweep import sweep
+    from mldrl_lite.runs.sweeps.sweep import Interrupted, sweep
 
     check_format(options.format)
     out = options.out or Path("runs", f"sweep_{options.notebook.stem}")
     chosen = {"jobs": options.jobs, "kernel": options.kernel, "cwd": options.cwd, "again": options.again}
     try:
         rows = sweep(options.notebook, grid, out, **chosen, **limits(options))
-    except KeyboardInterrupt:
-        _show(table_of_runs(out), out, options.format)
-        print("interrupted: the same command does the rest", file=sys.stderr)
+    except Interrupted as interrupted:
+        if interrupted.table:
+            _show(interrupted.table, out, options.format)
+        else:
+            print(f"{out} holds very many runs: mldrl-lite collect shows them", file=STANDARD_ERROR)
+        print("interrupted: the same command does the rest", file=STANDARD_ERROR)
         return _INTERRUPTED
     return _show(table_of_runs(out).only(rows["run"]), out, options.format)
 
@@ -240,5 +244,5 @@ def _store(options: argparse.Namespace) -> int:
             store(notebook, options.kernel)
         except CellExecutionError as failure:
             failures += 1
-            print(f"{notebook} is not stored: {failure.ename}: {' '.join(failure.evalue.split())}", file=sys.stderr)
+            print(f"{notebook} is not stored: {failure.ename}: {' '.join(failure.evalue.split())}", file=STANDARD_ERROR)
     return int(failures > 0)

@@ -7,14 +7,12 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from processes import at_work_in, started, wait_until
 
 from mldrl_lite.kernels.kernelspec import default_kernel
 from mldrl_lite.runs import sweep
@@ -53,35 +51,6 @@ def make(folder: Path, *cells: str, parameters: str = "n = 1") -> Path:
     return folder / "page.ipynb"
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
-@contextmanager
-def started(folder: Path, *command: str) -> Iterator[subprocess.Popen]:
-    with (folder / "log").open("a") as log:
-        streams = {"stdout": subprocess.PIPE, "stderr": log, "text": True, "start_new_session": True}
-        with subprocess.Popen([sys.executable, *command], cwd=folder, **streams) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
-
-
-def at_work_in(folder: Path) -> list[int]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()) == folder and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_hundred_thousand_points_end_with_their_table_when_asked_to(tmp_path: Path, number: int):
     make(tmp_path, "pass", parameters="n = 1\nm = 1\nk = 1")
@@ -93,6 +62,27 @@ def test_a_hundred_thousand_points_end_with_their_table_when_asked_to(tmp_path: 
         printed = process.communicate(timeout=60)[0]
     assert process.returncode == 128 + number
     assert " ok in out" in printed
+    assert (tmp_path / "out" / "results.csv").is_file()
+
+
+CLOSED = """
+import os, pty, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.executable, [sys.executable, "-c", *sys.argv[1:]])
+while not os.path.exists("begun"):
+    time.sleep(0.02)
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no such terminals")
+def test_a_terminal_that_is_closed_ends_a_sweep_as_its_signal_does(tmp_path: Path):
+    make(tmp_path, "pass")
+    sweep = ["sweep", "page.ipynb", "-p", "n", "0..999", "-o", "out"]
+    closing = subprocess.run([sys.executable, "-c", CLOSED, PRETENDED, *sweep], cwd=tmp_path, timeout=120)
+    assert closing.returncode == 128 + signal.SIGHUP
     assert (tmp_path / "out" / "results.csv").is_file()
 
 

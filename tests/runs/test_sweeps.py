@@ -9,9 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,15 @@ import pandas as pd
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from processes import at_work_in, started, wait_until
 
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
 from mldrl_lite.runs import collect, launch, sweep
 from mldrl_lite.runs.notebook.parameters import declared_in
-from mldrl_lite.runs.record import installed, origin
-from mldrl_lite.runs.record.record import folder_name
+from mldrl_lite.runs.record import installed, origin, record
+from mldrl_lite.runs.record.record import folder_name, read_record
 from mldrl_lite.runs.sweeps import sweep as sweeps
 
 PARAMETERS = """n = 1  # a whole number
@@ -460,6 +460,31 @@ def test_interrupted_on_a_full_disk_it_prints_the_table_that_it_cannot_write(
     assert " ok in " in capsys.readouterr().out
 
 
+def test_an_interrupt_reads_no_run_twice_and_very_many_not_at_all(notebook: Path, pretence, monkeypatch, capsys):
+    def interrupt(flight: sweeps._Flight) -> None:
+        if not flight.waiting:
+            read.clear()
+            raise KeyboardInterrupt
+        return settled(flight)
+
+    def counted(folder: Path) -> dict[str, Any] | None:
+        read.append(folder.name)
+        return read_record(folder)
+
+    read: list[str] = []
+    settled = sweeps._Flight.next
+    monkeypatch.setattr(sweeps._Flight, "next", interrupt)
+    monkeypatch.setattr(record, "read_record", counted)
+    command = ["sweep", str(notebook), "-p", "n", "1..9", "-o", str(notebook.parent / "out")]
+    assert main(command) == 130
+    assert " ok in " in capsys.readouterr().out
+    assert read.count("n=1") == 1
+    monkeypatch.setattr(sweeps, "_MOST_ROWS", 5)
+    assert main([*command, "--again"]) == 130
+    assert "out holds very many runs: mldrl-lite collect shows them" in capsys.readouterr().err
+    assert read == []
+
+
 FORKS = """
 import os, sys, time
 from pathlib import Path
@@ -488,39 +513,7 @@ def test_a_forked_process_does_not_keep_the_lock(tmp_path: Path):
 # Killed, interrupted, twice at once
 
 
-@contextmanager
-def started(notebook: Path, *arguments: str) -> Iterator[subprocess.Popen]:
-    command = [sys.executable, "-m", "mldrl_lite", "sweep", str(notebook), *arguments]
-    log = (notebook.parent / "log").open("a")
-    # A session of its own, so that Ctrl-C can be sent to it alone; its folder tells whose the kernels are.
-    with (
-        log,
-        subprocess.Popen(
-            command, cwd=notebook.parent, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
-def kernels(folder: Path) -> list[int]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()) == folder and process.pid != os.getpid():
-                found.append(process.pid)
-        except (psutil.Error, OSError):
-            continue
-    return found
+SWEEP = ("-m", "mldrl_lite", "sweep", "page.ipynb")
 
 
 def ended(out: Path) -> dict[str, float]:
@@ -532,7 +525,7 @@ def test_killed_five_times_it_ends_in_the_same_table(notebook: Path):
     chance = random.Random(7)  # noqa: S311
     for _ in range(5):
         before = ended(out)
-        with started(notebook, *arguments) as process:
+        with started(notebook.parent, *SWEEP, *arguments) as process:
             wait_until(lambda: psutil.Process(process.pid).children() or process.poll() is not None)
             time.sleep(chance.uniform(0, 2))
             process.send_signal(signal.SIGKILL)
@@ -541,7 +534,7 @@ def test_killed_five_times_it_ends_in_the_same_table(notebook: Path):
         for path in out.glob("n=*"):
             assert (path / "page.ipynb").is_file()
             assert path.name == "n=13~failed" or (path / "last").is_file()
-    wait_until(lambda: kernels(notebook.parent) == [], seconds=30)
+    wait_until(lambda: at_work_in(notebook.parent) == [], seconds=30)
     assert main(["sweep", str(notebook), *arguments[:-1], str(out)]) == 1
     undisturbed = sweep(notebook, {"n": [1, 2, 3, 4, 5, 13]}, notebook.parent / "calm", jobs=2, progress=False)
     rows = [pd.read_csv(folder / "results.csv").drop(columns="seconds") for folder in (out, notebook.parent / "calm")]
@@ -563,26 +556,26 @@ for beat in range(6000):
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_kernels_and_keeps_what_is_done(tmp_path: Path, number: int, status: int):
     notebook = make(tmp_path / "page.ipynb", WORK, f"if n > 1:\n    {BEAT.replace(chr(10), chr(10) + '    ')}")
-    with started(notebook, "-p", "n", "1..4", "-o", "out") as process:
+    with started(notebook.parent, *SWEEP, "-p", "n", "1..4", "-o", "out") as process:
         wait_until((tmp_path / "beat").exists)
         process.send_signal(number)
         printed = process.communicate(timeout=60)[0]
     assert process.returncode == status
     assert [line.split()[:2] for line in printed.splitlines()][1] == ["1", "a"]
     assert pd.read_csv(tmp_path / "out" / "results.csv")["run"].tolist() == ["n=1"]
-    assert kernels(tmp_path) == []
+    assert at_work_in(tmp_path) == []
     assert left_over(tmp_path / "out") == []
 
 
 def test_two_sweeps_at_once_and_the_kernel_of_a_killed_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     notebook, out = make(tmp_path / "page.ipynb", BEAT), tmp_path / "out"
-    with started(notebook, "-o", "out") as process:
+    with started(notebook.parent, *SWEEP, "-o", "out") as process:
         wait_until((tmp_path / "beat").exists)
         assert main(["sweep", str(notebook), "-o", str(out)]) == 2
         assert "Another sweep is writing into" in capsys.readouterr().err
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=60)
-    wait_until(lambda: kernels(tmp_path) == [], seconds=30)
+    wait_until(lambda: at_work_in(tmp_path) == [], seconds=30)
     make(notebook, "pass")
     assert main(["sweep", str(notebook), "-o", str(out)]) == 0
     assert left_over(out) == []

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -41,14 +41,22 @@ def heard_between_steps(wake: Callable[[], None]) -> Iterator[Interrupts]:
         wake: called by the handler; it must be safe at any moment, such as `SimpleQueue.put`.
     """
     interrupts = Interrupts(wake)
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        heard = [number for number in ENDING if callable(signal.getsignal(number))]
-        before = {number: signal.signal(number, interrupts) for number in heard}
+    before = {number: handler for number in ENDING if callable(handler := signal.getsignal(number))}
     try:
-        yield interrupts
+        with handled(before, interrupts):
+            yield interrupts
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if interrupts.number and callable(handler := before.get(interrupts.number)):
+        if handler := before.get(interrupts.number):
             handler(interrupts.number, None)
+
+
+@contextmanager
+def handled(numbers: Iterable[int], handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Handle signals in the block in another way; outside the main thread, where none arrives, do nothing."""
+    here = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, handler) for number in (numbers if here else ())}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

@@ -330,8 +330,8 @@ def records(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Return the runs in a folder, with their records; a failed one beside a good one says so."""
     if not folder.is_dir():
         return []
-    paths = sorted(path.parent for path in folder.glob(f"*/{RECORD}") if not path.parent.name.startswith("."))
-    found = {path: record for path in paths if (record := read_record(path))}
+    names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    found = {path: record for name in names if (record := read_record(path := folder / name))}
     for path, record in found.items():
         good = path.with_name(path.name.removesuffix(FAILED))
         if good != path and good in found:

@@ -2,13 +2,13 @@
 
 import argparse
 import itertools
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mldrl_lite.messages import InputError, did_you_mean, listing
 from mldrl_lite.runs.options import add_jobs, add_kernel, add_limits, add_parameters, limits
+from mldrl_lite.runs.progress import STANDARD_ERROR
 
 if TYPE_CHECKING:
     from mldrl_lite.runs.notebook.parameters import Declared
@@ -60,7 +60,7 @@ def run_search(options: argparse.Namespace, texts: Mapping[str, str]) -> int:
         try:
             _go_on(search, options, run)
         except KeyboardInterrupt:
-            print("interrupted: the same command does the rest", file=sys.stderr)
+            print("interrupted: the same command does the rest", file=STANDARD_ERROR)
             raise
         finally:
             if search.trials():

@@ -11,6 +11,7 @@ A sweep writes each run into a folder of its own, named from the run's parameter
 While it is under way, a run lives in a folder whose name begins with a dot; one rename makes it visible.
 """
 
+import os
 import sys
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -45,11 +46,23 @@ from mldrl_lite.runs.record.record import (
     new_folder,
     read_record,
 )
-from mldrl_lite.runs.results.table import collect, table_of_runs, write_table
+from mldrl_lite.runs.results.table import Table, collect, table_of_runs, write_table
 from mldrl_lite.runs.sweeps.plan import installed_kernel, plan_jobs
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class Interrupted(KeyboardInterrupt):
+    """An interrupt that has ended a sweep.
+
+    Attributes:
+        table: the table of all runs in the folder; None where there are very many.
+    """
+
+    def __init__(self, table: Table | None) -> None:
+        super().__init__()
+        self.table = table
 
 
 def sweep(
@@ -101,8 +114,8 @@ def sweep(
     Raises:
         InputError: a parameter that the notebook does not declare, a value of another type, or a folder that cannot be
             used; nothing has been started then.
-        KeyboardInterrupt: after this process's kernels have been ended and results.csv written. What an `executor`
-            has under way in other processes goes on there, and is not kept.
+        Interrupted: after this process's kernels have been ended and results.csv written. What an `executor` has under
+            way in other processes goes on there, and is not kept.
     """
     require("jobs", jobs, int, at_least=1)
     limits = Limits(timeout, memory, retries)
@@ -121,15 +134,24 @@ def sweep(
             at_once = 2 * jobs if executor is None else _IN_AN_EXECUTOR
             _run(todo, pool, at_once, lock, _bar(plan, todo, progress), fail_fast)
         except KeyboardInterrupt:
-            with suppress(OSError):  # the disk may be full; the runs are there, and collect makes the table again
-                write_table(table_of_runs(folder), folder)
-            raise
+            raise Interrupted(_last_table(folder)) from None
         finally:
             end_all()
             clear_leftovers(folder)
     return _rows_of(collect(folder), plan, {job.name for job in todo})
 
 
+def _last_table(folder: Path) -> Table | None:
+    """Write and return the table of an interrupted sweep; None for more runs than can be read in a second or two."""
+    if sum(1 for _ in os.scandir(folder)) > _MOST_ROWS:
+        return None
+    table = table_of_runs(folder)
+    with suppress(OSError):  # the disk may be full; the runs are there, and collect makes the table again
+        write_table(table, folder)
+    return table
+
+
+_MOST_ROWS = 10_000
 _IN_AN_EXECUTOR = 1_000
 """So many runs are submitted to somebody else's executor at a time; how many it runs at once, it does not tell."""
 
