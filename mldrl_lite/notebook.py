@@ -33,6 +33,7 @@ def open_page(out_dir: str | Path) -> Path:
     figures.use_style()
     calm_lightning()
     use_plain_bars()
+    os.environ.setdefault("COLUMNS", "88")  # how wide the tables of trainer.test are
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
     folder = Path(out_dir)

@@ -195,3 +195,46 @@ def own_model() -> Answers:
         (SideBySide([4, 3], 3), "the class itself"),
     ]
     return Answers([SideBySide, Vote, ByHand, OfTheCourse, Lazy], wrong)
+
+
+class HalfMended(PlainList):
+    def __init__(self, in_dim, num_class):
+        super().__init__(in_dim, num_class)
+        self.layers = nn.ModuleList(self.layers)
+
+    def forward(self, views):
+        return super().forward(views).softmax(dim=1)
+
+
+class Mended(PlainList):
+    def __init__(self, in_dim, num_class):
+        super().__init__(in_dim, num_class)
+        self.layers = nn.ModuleList(self.layers)
+
+
+class OneByOne(PlainList):
+    """The list stays, and its layers have names of their own as well."""
+
+    def __init__(self, in_dim, num_class):
+        super().__init__(in_dim, num_class)
+        for i, layer in enumerate(self.layers):
+            self.add_module(f"layer_{i}", layer)
+
+
+class Parameters(PlainList):
+    """The layers stay hidden, but the optimizer is handed their weights: nothing would save them."""
+
+    def configure_optimizers(self):
+        return torch.optim.Adam([weight for layer in self.layers for weight in layer.parameters()], lr=0.01)
+
+
+@answers_to("check_mended_model")
+def mended_model() -> Answers:
+    wrong = [
+        (PlainList, "self.layers holds layers"),
+        (Parameters, "self.layers holds layers"),
+        (HalfMended, "adds up to 1"),
+        (ForgetsTheLoss, "return the loss"),
+        (Mended([4, 3], 3), "inherit from ColleaguesModel"),
+    ]
+    return Answers([Mended, OneByOne, SideBySide], wrong)
