@@ -21,10 +21,9 @@ _NOISE = ("GPU available", "TPU available", "HPU available", "LOCAL_RANK", "💡
 def open_page(out_dir: str | Path) -> Path:
     """Set the style of figures, calm Lightning's messages, and return the (new or old) folder `out_dir`.
 
-    Lightning's messages go to standard output, so that they do not look like errors, without its hardware banner, its
-    advertisements, its advice on loader workers (wrong for data in memory: notebook 08) and a deprecation inside it.
-    Bars and tables are plain, also where the package `rich` is installed. PyTorch computes in one thread unless
-    OMP_NUM_THREADS is set: small models gain nothing from more, and on a busy machine a fit can take 100 times longer.
+    Lightning's messages go to standard output, without banner, advertisements, its advice on loader workers (wrong for
+    data in memory: notebook 08) and a deprecation inside it. Bars and tables are plain, also beside the package `rich`.
+    PyTorch computes in one thread unless OMP_NUM_THREADS is set: on a busy machine more can take 100 times longer.
     """
     import torch
 
