@@ -20,7 +20,6 @@ from .exercises.from_1x import check_todays_trainer as check_todays_trainer
 from .exercises.hparams import check_counts_on as check_counts_on
 from .exercises.hparams import check_night as check_night
 from .exercises.hparams import check_remembers as check_remembers
-from .exercises.model import check_mended_model as check_mended_model
 from .exercises.model import check_own_model as check_own_model
 from .exercises.model import check_tcp as check_tcp
 from .exercises.model import check_validation_loss as check_validation_loss

@@ -59,7 +59,8 @@ EXERCISES: dict[str, dict[str, Steps]] = {
     },
     "02_model": {
         "check_tcp": Steps(
-            "the true class probability is introduced under [Take the loss apart](#Take-the-loss-apart).",
+            "the true class probability is introduced under "
+            "[Follow one batch through the model](#Follow-one-batch-through-the-model).",
             "def my_tcp(view_logit, labels):\n"
             "    probabilities = ...  # (B, C): each row adds up to 1\n"
             "    return ...  # (B,): from each row the entry of its label",
@@ -73,18 +74,9 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "        losses.append(...)  # one loss for each sample\n"
             "my_validation_loss = ...",
         ),
-        "check_mended_model": Steps(
-            "[Start with the network](#Start-with-the-network) keeps its layers where PyTorch finds them, and "
-            "[Say what a step is](#Say-what-a-step-is) gives its loss scores.",
-            "class MendedModel(ColleaguesModel):\n"
-            "    def __init__(self, in_dim, num_class):\n"
-            "        super().__init__(in_dim, num_class)\n"
-            "        self.networks = ...  # a list that PyTorch knows\n"
-            "    def forward(self, views): ...  # scores, and no probabilities",
-        ),
         "check_own_model": Steps(
-            "[Start with the network](#Start-with-the-network) and [Say what a step is](#Say-what-a-step-is) show the "
-            "methods that the Trainer calls.",
+            "[Hand it to the Trainer](#Hand-it-to-the-Trainer) and [Say how to optimize and what to "
+            "log](#Say-how-to-optimize-and-what-to-log) show what the Trainer calls.",
             "class OwnModel(LightningModule):\n"
             "    def __init__(self, in_dim, num_class): ...  # super().__init__() first, then the layers\n"
             "    def forward(self, views): ...  # scores, (B, C), from all views\n"

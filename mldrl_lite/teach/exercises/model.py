@@ -110,30 +110,6 @@ def check_own_model(answer: object) -> Feedback:
         return not_yet(f"making or training it ends in {type(error).__name__}: {error}")
 
 
-@in_steps
-def check_mended_model(answer: object) -> Feedback:
-    """Check the mended class of a model whose views' networks no optimizer sees, and whose scores are probabilities."""
-    if nudge := not_a_class(answer, LightningModule, "ColleaguesModel"):
-        return nudge
-    try:
-        with apart():
-            if hidden := _hidden_layers(answer([4, 3, 2], 4)):
-                return not_yet(f"self.{hidden} holds layers that model.parameters() does not know; what holds a list?")
-            return _judge_own_model(answer)
-    except Exception as error:
-        return not_yet(f"making or training it ends in {type(error).__name__}: {error}")
-
-
-def _hidden_layers(model: LightningModule) -> str:
-    """Return the name of an attribute that keeps layers where PyTorch does not look, or an empty text."""
-    known = set(model.modules())
-    for name, value in vars(model).items():
-        held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
-        if not name.startswith("_") and any(isinstance(each, torch.nn.Module) and each not in known for each in held):
-            return name
-    return ""
-
-
 def _judge_own_model(model_class: type[LightningModule]) -> Feedback:
     torch.manual_seed(0)
     views, labels = _views_that_need_each_other()
