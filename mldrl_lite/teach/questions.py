@@ -277,20 +277,21 @@ _04 = (
         ),
     ),
     _ask(
-        "A Trainer with `deterministic=True` has done its work. Now you make another one, without the argument. What "
-        "holds for its run?",
-        "Keep runs the same",
+        'You train with `Trainer(logger=TensorBoardLogger("logs"), default_root_dir="results")`. Where is the '
+        "checkpoint?",
+        "Say where checkpoints go",
         _no(
-            "All operations are allowed: the default is off.",
-            "Without the argument, the Trainer leaves the switch as it is. Only `deterministic=False` turns it off.",
-        ),
-        _no(
-            "All operations are allowed: the first Trainer has put the switch back.",
-            "Nobody puts it back. It belongs to the Python process, and stays on.",
+            "Under `results`: that is what `default_root_dir` is for.",
+            "It is the folder for what has no other place. The logger has a folder of its own, and that one wins.",
         ),
         _yes(
-            "Operations that are not deterministic are still refused.",
-            "The switch belongs to the Python process, not to the Trainer that has turned it on.",
+            "Under `logs`, in the folder of this run.",
+            "Where there is a logger with a folder, checkpoints go there. To be sure, give a "
+            "`ModelCheckpoint(dirpath=...)`.",
+        ),
+        _no(
+            "Nowhere: no `ModelCheckpoint` was given.",
+            "The Trainer adds one by itself, unless `enable_checkpointing=False` is said.",
         ),
     ),
 )

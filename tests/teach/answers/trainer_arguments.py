@@ -50,6 +50,9 @@ def week_end_trainer() -> Answers:
         Trainer(max_epochs=-1, callbacks=[Timer("02:00:00:00")], **asked),
     ]
     wrong = [
+        (Trainer(max_epochs=100, max_time="00:02:00:00", val_check_interval=5, log_every_n_steps=10), "which place"),
+        (Trainer(max_epochs=100, val_check_interval=5, log_every_n_steps=10, **two_days), "also counts"),
+        (Trainer(max_epochs=-1, val_check_interval=5, log_every_n_steps=10, **two_days), "what have you changed"),
         (Trainer(max_epochs=10, **asked), "clock"),
         (Trainer(max_time="00:02:00:00", **asked), "which place"),
         (Trainer(max_epochs=10, **two_days, **asked), "also counts"),
