@@ -3,6 +3,7 @@
 # make lab    JupyterLab, opened on the first notebook
 # make workshop    what a teacher hands out, in build/workshop; PROFILE=small shortens the long cells
 # make test-browser    the tests that need a browser
+# make test-data    every notebook on each kind of data, in its small profile: half an hour
 # make test-gpu    what only a GPU can show, and every notebook beside one; without a GPU, the CPU stands in for it
 # make bench  what the course says about speed, measured: a table and a figure in build/bench
 # make matrix the first two on other Pythons and with other versions: tests/matrix/matrix.py says how
@@ -31,7 +32,7 @@ endif
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install run test test-browser test-gpu bench lab workshop notebooks readme lint clean matrix FORCE
+.PHONY: install run test test-browser test-data test-gpu bench lab workshop notebooks readme lint clean matrix FORCE
 
 install: $(VENV)/installed
 
@@ -77,7 +78,7 @@ test: install
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/python tests/lint_notebooks.py
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --ignore tests/browser
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --ignore tests/browser --ignore tests/any_data
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
 	cd build/nbval && MLDRL_LITE_PROGRESS= "$(abspath $(BIN))/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax \
 	  --nbval-kernel-name $(or $(KERNEL),mldrl-lite) --nbval-cell-timeout 300 -c /dev/null --rootdir . .
@@ -98,6 +99,9 @@ matrix:
 # Two at once: each has a JupyterLab of its own, whose kernel keeps a core busy.
 test-browser: install
 	$(BIN)/python -m pytest tests/browser -n 2 --dist loadgroup --durations 15
+
+test-data: install
+	$(BIN)/python -m pytest tests/any_data -n $(WORKERS) --dist worksteal --durations 15
 
 test-gpu: install
 	$(BIN)/python -m pytest tests/gpu -n 4 --durations 15

@@ -1,5 +1,6 @@
 # What `from mldrl_lite.teach import …` gives. `__init__.py` reads this file.
 from .exercises.atlas import check_logged_four_times as check_logged_four_times
+from .exercises.atlas import check_mended_call as check_mended_call
 from .exercises.atlas import check_validates_every_six as check_validates_every_six
 from .exercises.callbacks import check_best_two as check_best_two
 from .exercises.callbacks import check_best_weights as check_best_weights
@@ -16,6 +17,7 @@ from .exercises.feedback import Feedback as Feedback
 from .exercises.feedback import not_yet as not_yet
 from .exercises.feedback import right as right
 from .exercises.from_1x import check_epoch_means as check_epoch_means
+from .exercises.from_1x import check_speaks_again as check_speaks_again
 from .exercises.from_1x import check_todays_trainer as check_todays_trainer
 from .exercises.hparams import check_counts_on as check_counts_on
 from .exercises.hparams import check_night as check_night

@@ -247,6 +247,12 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "[Validation and logging](#Validation-and-logging) shows at which steps a loss is written.",
             'every_second = {"max_epochs": ..., "log_every_n_steps": ...}',
         ),
+        "check_mended_call": Steps(
+            "[How much data](#How-much-data), [Validation and logging](#Validation-and-logging) and [Numbers and "
+            "gradients](#Numbers-and-gradients) have a surprise for each of the four.",
+            'mended_call = {"max_epochs": 3, "limit_train_batches": ..., "val_check_interval": ...,\n'
+            '               "log_every_n_steps": ..., "gradient_clip_val": ...}',
+        ),
     },
     "A2_from_1x_to_2x": {
         "check_todays_trainer": Steps(
@@ -262,6 +268,14 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "    def training_step(self, batch, batch_idx): ...  # keeps the loss, and returns it\n"
             "    def on_...(self): ...  # takes the mean; then the list is empty again\n"
             "    def configure_optimizers(self): ...",
+        ),
+        "check_speaks_again": Steps(
+            "[Find what fails in silence](#Find-what-fails-in-silence) has a model with the same faults, and diagnose "
+            "names them: run diagnose(Silent()).",
+            "class Mended(LightningModule):\n"
+            "    def __init__(self, lr=0.1): ...  # super().__init__(), and one call that keeps lr for the checkpoint\n"
+            "    def validation_step(self, batch, batch_idx): ...  # logs, and returns nothing\n"
+            "    def on_...(self): ...  # at the end of an epoch of training, and of no other",
         ),
     },
 }

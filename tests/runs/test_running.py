@@ -8,22 +8,15 @@ import papermill
 import psutil
 import pytest
 from conftest import NOTEBOOKS, find_rosmap
+from headless import THREE, run, write_three
 from nbformat import NotebookNode
 from solved import solved, tags
 
-from mldrl_lite.kernels.kernelspec import default_kernel
 from mldrl_lite.runs import declared_parameters
 from mldrl_lite.runs.notebook.file import read_result
 
 # Few epochs: what is tested here is that the page holds, not how well it learns.
-OTHER = {"data_type": "WDBC", "cv": 3, "max_epochs": 4, "seed": 1, "hidden_dim": 8}
-
-
-def run(node: NotebookNode | Path, folder: Path, parameters: dict[str, object], declared: list[str]) -> NotebookNode:
-    chosen = {name: value for name, value in parameters.items() if name in declared} | {"out_dir": "out"}
-    node = nbformat.read(node, as_version=4) if isinstance(node, Path) else node
-    options = {"cwd": str(folder), "kernel_name": default_kernel(), "progress_bar": False, "execution_timeout": 300}
-    return papermill.execute_notebook(node, str(folder / "copy.ipynb"), chosen, **options)
+OTHER = {"cv": 3, "max_epochs": 4, "seed": 1, "hidden_dim": 8}
 
 
 def verdicts(node: NotebookNode) -> list[str]:
@@ -43,20 +36,27 @@ def left_behind(folder: Path) -> list[str]:
     return alive
 
 
-def other_data(notebook: Path) -> dict[str, object]:
-    """Real data where it is at hand; 00, which runs on it below, and machines without it take WDBC."""
-    folder = find_rosmap()
-    return {"data_type": "ROSMAP", "data_dir": str(folder)} if folder and notebook != NOTEBOOKS[0] else {}
+def other_data(place: int) -> str:
+    """Real data and a folder of three classes in turn; 00, which runs on ROSMAP below, takes WDBC."""
+    real = "ROSMAP" if find_rosmap() else "WDBC"
+    return "WDBC" if place == 0 else (real, THREE)[place % 2]
 
 
 # Looked up here, before a fixture hides the environment variable from the tests.
-DATA = {notebook: other_data(notebook) for notebook in NOTEBOOKS}
+KINDS = {notebook: other_data(place) for place, notebook in enumerate(NOTEBOOKS)}
+FOLDER = find_rosmap()
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_three(tmp_path_factory.mktemp("data"))
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_other_data_and_the_exercises(notebook: Path, tmp_path: Path):
-    node = solved(nbformat.read(notebook, as_version=4))
-    parameters = node.cells[1].metadata.get("small", {}) | OTHER | DATA[notebook]
+def test_other_data_and_the_exercises(notebook: Path, tmp_path: Path, three: Path):
+    node, kind = solved(nbformat.read(notebook, as_version=4)), KINDS[notebook]
+    data = {"data_type": kind, "data_dir": str({THREE: three, "ROSMAP": FOLDER}.get(kind, ""))}
+    parameters = node.cells[1].metadata.get("small", {}) | OTHER | data
     executed = run(node, tmp_path, parameters, declared_parameters(notebook))
     found = verdicts(executed)
     assert len(found) >= 4

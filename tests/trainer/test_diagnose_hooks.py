@@ -2,6 +2,7 @@
 
 import pathlib
 import sys
+from itertools import chain
 from types import SimpleNamespace
 
 import pytest
@@ -39,10 +40,10 @@ def test_lightning_refuses_the_loud_ones(name):
 def test_a_hook_of_1x_is_found(name):
     finding = the("dead hook", with_methods(BoringModel, name)())
     assert f"Own.{name} " in finding.what
-    assert REMOVED_HOOKS[name] in finding.fix
+    assert all(today in finding.fix for today in REMOVED_HOOKS[name])
 
 
-@pytest.mark.parametrize("today", sorted({*REMOVED_HOOKS.values(), *OTHER_NAMES.values()}))
+@pytest.mark.parametrize("today", sorted({*chain(*REMOVED_HOOKS.values()), *OTHER_NAMES.values()}))
 def test_what_replaces_a_hook_is_a_hook(today):
     assert hasattr(LightningModule, today) or hasattr(Callback, today)
 

@@ -370,6 +370,13 @@ def test_hooks_that_a_person_has_to_rewrite(method, words):
     assert words in text
 
 
+@pytest.mark.parametrize("moment", ["start", "end"])
+@pytest.mark.parametrize("base", ["LightningModule", "Callback"])
+def test_a_hook_that_ran_in_three_stages_names_the_hook_of_each(base, moment):
+    [text] = decisions(f"{PL}\nclass A(pl.{base}):\n    def on_epoch_{moment}(self, *args):\n        pass\n")
+    assert all(f"on_{stage}_epoch_{moment}" in text for stage in ("train", "validation", "test"))
+
+
 def test_a_class_that_is_no_model_keeps_its_methods():
     source = f"{PL}\nclass A:\n    def training_epoch_end(self, outputs):\n        self.hparams = outputs\n"
     assert migrate(source).source == source

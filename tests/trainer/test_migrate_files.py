@@ -65,7 +65,7 @@ def test_what_is_to_be_decided_has_a_place_a_row_and_an_example(script, capsys):
     main(["migrate", str(script)])
     shown = capsys.readouterr()
     assert f"{script}:3: decide: track_grad_norm=2" in shown.out
-    assert "(upgrade guide 1.9a8; A2, Screen and log)" in shown.out
+    assert "(upgrade guide 1.9a8; A2, Replace the arguments)" in shown.out
     assert "1 place for you to decide" in shown.err
 
 

@@ -56,6 +56,29 @@ def check_logged_four_times(answer: object) -> Feedback:
     return right(f"the loss is written at steps {log.steps}: the count starts at 0, and every second one is kept.")
 
 
+@in_steps
+def check_mended_call(answer: object) -> Feedback:
+    """Check Trainer arguments for 3 epochs of 4 batches, a validation after each, and every step in the log."""
+    if nudge := not_arguments(answer):
+        return nudge
+    log = _LossSteps()
+    try:
+        watch = _watched_run(answer, max_epochs=3, logger=log)
+    except Exception as error:
+        return not_yet(f"a run with these arguments ends in {type(error).__name__}: {str(error).strip()}")
+    if watch.in_epoch != N_BATCHES:
+        return not_yet(f"an epoch has {watch.in_epoch} batch(es), and {N_BATCHES} are there; what does 1 say, and 1.0?")
+    if watch.batches != 3 * N_BATCHES:
+        return not_yet(f"the run sees {watch.batches} batches; three epochs of {N_BATCHES} are asked for.")
+    if watch.validated != [N_BATCHES, 2 * N_BATCHES, 3 * N_BATCHES]:
+        return not_yet(f"it validates after {watch.validated} batches; once for each epoch is asked for.")
+    if log.steps != list(range(3 * N_BATCHES)):
+        return not_yet(f"the loss is written at {len(log.steps)} of 12 steps; how many lie between two log lines?")
+    if answer.get("gradient_clip_val") != 1 or answer.get("gradient_clip_algorithm", "norm") != "norm":
+        return not_yet("gradients are not clipped to a norm of 1; an algorithm alone has no limit.")
+    return right("twelve batches, a validation after each four, twelve values in the log, and gradients within 1.")
+
+
 def _watched_run(arguments: dict[str, object], max_epochs: int, logger: object) -> "_Watch":
     """Train a tiny model in epochs of `N_BATCHES` batches; `max_epochs` holds where the arguments have none."""
     watch = _Watch()

@@ -70,6 +70,55 @@ def check_epoch_means(answer: object) -> Feedback:
     return not_yet("the values differ from the means of the losses that training_step returned.")
 
 
+@in_steps
+def check_speaks_again(answer: object) -> Feedback:
+    """Check a module class that logs `val_loss`, keeps a weight per training epoch in `trace`, and saves its `lr`."""
+    if nudge := not_a_class(answer, LightningModule):
+        return nudge
+    watch = _ValidationMeans()
+    try:
+        with apart():
+            model, samples = answer(lr=0.25), DataLoader(torch.tensor([1.0, 5.0, 2.0, 4.0]))
+            trainer = Trainer(max_epochs=3, callbacks=[watch], **QUIET | {"num_sanity_val_steps": 0})
+            trainer.fit(model, samples, samples)
+    except Exception as error:
+        return not_yet(f"training it ends in {type(error).__name__}: {str(error).strip()}")
+    return _of_the_mended(model, trainer, watch)
+
+
+def _of_the_mended(model: LightningModule, trainer: Trainer, watch: "_ValidationMeans") -> Feedback:
+    epochs = len(watch.weights)
+    if "val_loss" not in trainer.callback_metrics:
+        return not_yet("no val_loss is logged; what does today's Trainer do with the dictionary that a step returns?")
+    if not np.isclose(trainer.callback_metrics["val_loss"].item(), watch.losses[-1], rtol=1e-4):
+        return not_yet("val_loss is logged, and is not the mean of the loss over the validation batches.")
+    if len(model.trace) != epochs:
+        more = (
+            "; which hook belongs to the epochs of training alone?" if model.trace else "; which hook of today comes?"
+        )
+        return not_yet(f"{epochs} epochs left {len(model.trace)} values in trace{more}")
+    if not np.allclose([number(weight) for weight in model.trace], watch.weights):
+        return not_yet("trace has a value for each epoch, but not the weight that the epoch ended with.")
+    if model.hparams.get("lr") != 0.25 or trainer.optimizers[0].defaults["lr"] != 0.25:
+        return not_yet("made with lr=0.25, it does not keep that in its hyperparameters and train with it.")
+    return right("the loss is logged, each epoch of training leaves its weight, and a checkpoint knows the lr.")
+
+
+class _ValidationMeans(Callback):
+    """Work out the mean validation loss of each epoch, and note the weight that each epoch of training ends with."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.weights: list[float] = []
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        samples = torch.cat(list(trainer.val_dataloaders))
+        self.losses.append(float((pl_module.weight.detach() - samples).square().mean()))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.weights.append(pl_module.weight.item())
+
+
 def _means_and_losses(cls: type[LightningModule]) -> tuple[list[float], list[list[float]]]:
     """Train for three epochs of four batches; return what the model kept, and the losses of each epoch."""
     keeper = _LossKeeper()

@@ -75,7 +75,7 @@ def _report(book: "Book", old: cst.CSTNode, places: Mapping[str, cst.CSTNode], d
         return
     for i, remark in enumerate(draft.remarks):
         place = places.get(remark.name, old)
-        rows, example = ROWS.get(remark.name, ""), EXAMPLES.get(remark.name, "")
+        rows, example = ROWS.get(remark.name, ""), "Replace the arguments" if remark.name in EXAMPLES else ""
         book.say(place, remark.kind, remark.text, rows, example if remark.kind == DECIDE else "", topic=f"{i:03}")
 
 

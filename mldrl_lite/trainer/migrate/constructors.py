@@ -91,7 +91,7 @@ def _spawn(book: "Book", old: cst.Call, new: cst.Call) -> cst.Call:
 def _averaging(book: "Book", old: cst.Call, new: cst.Call) -> cst.Call:
     if not old.args:
         why = "StochasticWeightAveraging wants swa_lrs, its learning rate; 1.x took that of the optimizer."
-        book.say(old, DECIDE, why, "1.6r4", "Checkpoints and callbacks")
+        book.say(old, DECIDE, why, "1.6r4", "Replace the arguments")
     return new
 
 

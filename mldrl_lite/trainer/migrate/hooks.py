@@ -5,6 +5,8 @@ How rows are named is told in `moved`.
 
 from typing import NamedTuple
 
+from mldrl_lite.trainer.rules.hooks import REMOVED_HOOKS
+
 
 class Hook(NamedTuple):
     """What becomes of a hook of 1.x."""
@@ -19,14 +21,14 @@ class Hook(NamedTuple):
 
 
 _WENT = "See where the old hooks went"
-_EPOCH = "it ran in training, validation and test: choose among on_train_, on_validation_ and on_test_epoch_{}"
+_EPOCH = "it ran in training, validation and test: choose among {}"
 _STEP_END = "move what it does into {}_batch_end, or to the end of the step"
 _LOADER = "do in {} what it did"
 _SETUP = "trainer, pl_module, stage"
 
 _COMMON = {
-    "on_epoch_start": Hook("", _EPOCH.format("start"), "1.7a11", _WENT),
-    "on_epoch_end": Hook("", _EPOCH.format("end"), "1.7a11", _WENT),
+    "on_epoch_start": Hook("", _EPOCH.format(", ".join(REMOVED_HOOKS["on_epoch_start"])), "1.7a11", _WENT),
+    "on_epoch_end": Hook("", _EPOCH.format(", ".join(REMOVED_HOOKS["on_epoch_end"])), "1.7a11", _WENT),
     "on_pretrain_routine_start": Hook("on_fit_start", rows="1.7a12"),
     "on_pretrain_routine_end": Hook("on_fit_start", rows="1.7a12"),
 }
@@ -120,9 +122,9 @@ DROPPED = {
 
 DECIDED = {
     **dict.fromkeys(NUMBERS, ("1.9a38", "several optimizers are stepped by hand", "Two optimizers")),
-    "hiddens": ("1.9d22", "sequences are cut by hand", "Numbers and gradients"),
+    "hiddens": ("1.9d22", "sequences are cut by hand", "Replace the arguments"),
     "new_format": ("1.7d28 1.7d29", "outputs have one form only", "Replace hooks that raise"),
-    "hidden": ("1.9d22", "sequences are cut by hand", "Numbers and gradients"),
+    "hidden": ("1.9d22", "sequences are cut by hand", "Replace the arguments"),
 }
 """Parameters of training_step and of hooks with outputs that are gone, and what to do instead."""
 

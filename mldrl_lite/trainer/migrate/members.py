@@ -99,15 +99,15 @@ MODULE = {
     "write_predictions": Member("", "return predictions from predict_step and call trainer.predict", "1.4r3"),
     "write_predictions_dict": Member("", "return predictions from predict_step and call trainer.predict", "1.4r3"),
     "grad_norm": Member("", "call grad_norm(self, norm_type=2) of pytorch_lightning.utilities", "1.4a3"),
-    "log_grad_norm": Member("", "call self.log_dict in on_before_optimizer_step", "1.9a8", "Screen and log"),
+    "log_grad_norm": Member("", "call self.log_dict in on_before_optimizer_step", "1.9a8", "Replace the arguments"),
     "get_progress_bar_dict": Member("", "a progress bar's get_metrics(trainer, model) chooses what it shows", "1.6a4"),
     "add_to_queue": Member("", "processes that are spawned send back what trainer.callback_metrics has", "1.6a3"),
     "get_from_queue": Member("", "processes that are spawned send back what trainer.callback_metrics has", "1.6a3"),
     "truncated_bptt_steps": Member(
-        "", "cut the sequence in training_step, with manual optimization", "1.9d20", "Numbers and gradients"
+        "", "cut the sequence in training_step, with manual optimization", "1.9d20", "Replace the arguments"
     ),
     "tbptt_split_batch": Member(
-        "", "cut the sequence in training_step, with manual optimization", "1.9d21", "Numbers and gradients"
+        "", "cut the sequence in training_step, with manual optimization", "1.9d21", "Replace the arguments"
     ),
     "manual_optimizer_step": Member("", "call optimizer.step()", example="Two optimizers"),
 }

@@ -394,16 +394,8 @@ ROWS = {
 """Rows of the upgrade guides, as `moved` names them, by argument."""
 
 EXAMPLES = {
-    "track_grad_norm": "Screen and log",
-    "prepare_data_per_node": "Data and tuning",
-    "multiple_trainloader_mode": "Data and tuning",
-    "auto_lr_find": "Data and tuning",
-    "auto_scale_batch_size": "Data and tuning",
-    "resume_from_checkpoint": "Checkpoints and callbacks",
-    "checkpoint_callback": "Checkpoints and callbacks",
-    "automatic_optimization": "Numbers and gradients",
-    "truncated_bptt_steps": "Numbers and gradients",
-    "amp_backend": "Numbers and gradients",
-    "amp_level": "Numbers and gradients",
+    *("track_grad_norm", "prepare_data_per_node", "multiple_trainloader_mode", "auto_lr_find", "auto_scale_batch_size"),
+    *("resume_from_checkpoint", "checkpoint_callback", "automatic_optimization", "truncated_bptt_steps"),
+    *("amp_backend", "amp_level"),
 }
-"""The headings in A2 under which the arguments are worked out that a person may have to move."""
+"""The arguments that a person may have to move; A2 works them out under `Replace the arguments`."""

@@ -9,40 +9,40 @@ from mldrl_lite.trainer.rules.classes import CALLBACK, DATAMODULE, MODULE, Class
 from mldrl_lite.trainer.rules.hook_names import hooks, known
 
 REMOVED_HOOKS = {
-    "on_epoch_start": "on_train_epoch_start",
-    "on_epoch_end": "on_train_epoch_end",
-    "on_batch_start": "on_train_batch_start",
-    "on_batch_end": "on_train_batch_end",
-    "training_step_end": "on_train_batch_end",
-    "validation_step_end": "on_validation_batch_end",
-    "test_step_end": "on_test_batch_end",
-    "training_epoch_end": "on_train_epoch_end",
-    "validation_epoch_end": "on_validation_epoch_end",
-    "test_epoch_end": "on_test_epoch_end",
-    "training_end": "on_train_batch_end",
-    "validation_end": "on_validation_epoch_end",
-    "test_end": "on_test_epoch_end",
-    "tng_dataloader": "train_dataloader",
-    "on_pretrain_routine_start": "on_fit_start",
-    "on_pretrain_routine_end": "on_fit_start",
-    "on_pre_performance_check": "on_validation_start",
-    "on_post_performance_check": "on_validation_end",
-    "on_init_start": "setup",
-    "on_init_end": "setup",
-    "on_before_accelerator_backend_setup": "setup",
-    "on_configure_sharded_model": "setup",
-    "on_keyboard_interrupt": "on_exception",
-    "on_train_dataloader": "train_dataloader",
-    "on_val_dataloader": "val_dataloader",
-    "on_test_dataloader": "test_dataloader",
-    "on_predict_dataloader": "predict_dataloader",
-    "on_hpc_save": "on_save_checkpoint",
-    "on_hpc_load": "on_load_checkpoint",
-    "tbptt_split_batch": "training_step",
-    "amp_scale_loss": "backward",
-    "log_grad_norm": "on_before_optimizer_step",
+    "on_epoch_start": ("on_train_epoch_start", "on_validation_epoch_start", "on_test_epoch_start"),
+    "on_epoch_end": ("on_train_epoch_end", "on_validation_epoch_end", "on_test_epoch_end"),
+    "on_batch_start": ("on_train_batch_start",),
+    "on_batch_end": ("on_train_batch_end",),
+    "training_step_end": ("on_train_batch_end",),
+    "validation_step_end": ("on_validation_batch_end",),
+    "test_step_end": ("on_test_batch_end",),
+    "training_epoch_end": ("on_train_epoch_end",),
+    "validation_epoch_end": ("on_validation_epoch_end",),
+    "test_epoch_end": ("on_test_epoch_end",),
+    "training_end": ("on_train_batch_end",),
+    "validation_end": ("on_validation_epoch_end",),
+    "test_end": ("on_test_epoch_end",),
+    "tng_dataloader": ("train_dataloader",),
+    "on_pretrain_routine_start": ("on_fit_start",),
+    "on_pretrain_routine_end": ("on_fit_start",),
+    "on_pre_performance_check": ("on_validation_start",),
+    "on_post_performance_check": ("on_validation_end",),
+    "on_init_start": ("setup",),
+    "on_init_end": ("setup",),
+    "on_before_accelerator_backend_setup": ("setup",),
+    "on_configure_sharded_model": ("setup",),
+    "on_keyboard_interrupt": ("on_exception",),
+    "on_train_dataloader": ("train_dataloader",),
+    "on_val_dataloader": ("val_dataloader",),
+    "on_test_dataloader": ("test_dataloader",),
+    "on_predict_dataloader": ("predict_dataloader",),
+    "on_hpc_save": ("on_save_checkpoint",),
+    "on_hpc_load": ("on_load_checkpoint",),
+    "tbptt_split_batch": ("training_step",),
+    "amp_scale_loss": ("backward",),
+    "log_grad_norm": ("on_before_optimizer_step",),
 }
-"""Hooks of the base classes of 0.7 to 1.9, and the hook of today in which to do the same."""
+"""Hooks of the base classes of 0.7 to 1.9, and those of today that do the same: several, where it ran in each."""
 
 MOVED = {
     "get_progress_bar_dict": "log with prog_bar=True, or override get_metrics of a progress bar.",
@@ -118,7 +118,7 @@ def _today(name: str, cls: Class) -> str | None:
     if name in known(cls.kind) or name in cls.inherited:
         return None
     if name in REMOVED_HOOKS:
-        return f"It is a hook of 1.x: do this in {REMOVED_HOOKS[name]}."
+        return f"It is a hook of 1.x{_instead(REMOVED_HOOKS[name])}."
     if name in MOVED:
         return f"It is a hook of 1.x: {MOVED[name]}"
     for other in _BASES:
@@ -127,6 +127,14 @@ def _today(name: str, cls: Class) -> str | None:
     near = OTHER_NAMES.get(name) or _nearest(name, hooks(cls.kind))
     missing = near in hooks(cls.kind) and (name.startswith("on_") or near not in cls.methods)
     return f"Call it {near}, if that is what you mean." if missing else None
+
+
+def _instead(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f": do this in {names[0]}"
+    return (
+        f" that ran in each of several stages: do this in {', '.join(names[:-1])} and {names[-1]}, or where you need it"
+    )
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:

@@ -43,3 +43,21 @@ def logged_four_times() -> Answers:
         ({"log_every_n_steps": 1, "accumulate_grad_batches": 2}, "keep its 8 steps"),
     ]
     return Answers(right, wrong)
+
+
+@answers_to("check_mended_call")
+def mended_call() -> Answers:
+    call = {"max_epochs": 3, "log_every_n_steps": 1, "gradient_clip_val": 1}
+    whole = {"limit_train_batches": 1.0, "val_check_interval": 1.0}
+    right = [call, call | whole, call | whole | {"gradient_clip_val": 1.0, "gradient_clip_algorithm": "norm"}]
+    right.append({**call, "limit_train_batches": 4, "val_check_interval": 4})
+    wrong = [
+        (call | {"limit_train_batches": 1}, "has 1 batch"),
+        (call | {"max_epochs": 2}, "sees 8 batches"),
+        (call | {"val_check_interval": 1}, "once for each epoch"),
+        ({"gradient_clip_val": 1}, "at 0 of 12"),
+        ({"log_every_n_steps": 1, "gradient_clip_algorithm": "norm"}, "alone has no limit"),
+        (call | {"gradient_clip_algorithm": "value"}, "to a norm"),
+        (call | {"val_check_interval": 9}, "ValueError"),
+    ]
+    return Answers(right, wrong)

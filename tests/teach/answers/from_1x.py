@@ -86,3 +86,98 @@ def epoch_means() -> Answers:
         (KeepsLosses(), "class itself"),
     ]
     return Answers(right, wrong)
+
+
+class Mended(LightningModule):
+    def __init__(self, lr=0.1):
+        super().__init__()
+        self.save_hyperparameters()
+        self.trace = []
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def training_step(self, batch, batch_idx):
+        return ((self.weight - batch) ** 2).mean()
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val_loss", ((self.weight - batch) ** 2).mean())
+
+    def on_train_epoch_end(self):
+        self.trace.append(self.weight.item())
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=self.hparams.lr)
+
+
+class KeepsTensors(Mended):
+    def on_train_epoch_end(self):
+        self.trace.append(self.weight.detach().clone())
+
+
+class NamesWhatItSaves(Mended):
+    def __init__(self, lr=0.1, width=1):
+        super().__init__(lr)
+        self.save_hyperparameters("lr")
+
+    def validation_step(self, batch, batch_idx):
+        self.log_dict({"val_loss": ((self.weight - batch) ** 2).mean()})
+
+
+class ReturnsADictionary(Mended):
+    def validation_step(self, batch, batch_idx):
+        return {"log": {"val_loss": ((self.weight - batch) ** 2).mean()}}
+
+
+class LogsTheSum(Mended):
+    def validation_step(self, batch, batch_idx):
+        self.log("val_loss", ((self.weight - batch) ** 2).mean(), reduce_fx="sum")
+
+
+class TracesNothing(Mended):
+    on_train_epoch_end = LightningModule.on_train_epoch_end
+
+    def on_epoch_end(self):
+        self.trace.append(self.weight.item())
+
+
+class TracesTwice(Mended):
+    def on_validation_epoch_end(self):
+        self.trace.append(self.weight.item())
+
+
+class TracesTheFirst(Mended):
+    def on_train_epoch_start(self):
+        self.first = self.weight.item()
+
+    def on_train_epoch_end(self):
+        self.trace.append(self.first)
+
+
+class ForgetsItsRate(Mended):
+    def __init__(self, lr=0.1):
+        LightningModule.__init__(self)
+        self.lr, self.trace = lr, []
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=self.lr)
+
+
+class IgnoresItsRate(Mended):
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@answers_to("check_speaks_again")
+def speaks_again() -> Answers:
+    wrong = [
+        (ReturnsADictionary, "no val_loss"),
+        (LogsTheSum, "not the mean"),
+        (TracesNothing, "left 0 values"),
+        (TracesTwice, "training alone"),
+        (TracesTheFirst, "ended with"),
+        (ForgetsItsRate, "hyperparameters"),
+        (IgnoresItsRate, "train with it"),
+        (Mended(), "class itself"),
+        (type("Old", (Mended,), {"training_epoch_end": lambda self, outputs: None}), "NotImplementedError"),
+    ]
+    return Answers([Mended, KeepsTensors, NamesWhatItSaves], wrong)
