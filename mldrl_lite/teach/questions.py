@@ -477,7 +477,7 @@ _A2 = (
         "Find what fails in silence",
         _no(
             "It is called, with a warning that it is old.",
-            "The warnings were those of late 1.x. In 2.0 the hook was removed.",
+            "It warned in the last versions that had it, and 1.8 removed it.",
         ),
         _no(
             "The Trainer refuses the model, as it does with `training_epoch_end`.",
