@@ -32,6 +32,7 @@ from mldrl_lite.studies.study import (
     recipe_of,
     run_baselines,
     run_recipe,
+    runs_for_ensembles,
     search_recipe,
     split_samples,
     two_classes,
@@ -58,7 +59,7 @@ def run_study(samples: Samples, settings: Settings, folder: Path, executor: Exec
         watched = run_recipe(short, settings.seeds, task, fits, executor, at=looks, label=name)
         results[name] = watched[:, -1]
     chosen = recipe_of(search.best().parameters, settings.share)
-    single = run_recipe(chosen, IN_AN_ENSEMBLE * settings.seeds, task, fits, executor, label=CHOSEN)[:, -1]
+    single = run_recipe(chosen, runs_for_ensembles(settings.seeds), task, fits, executor, label=CHOSEN)[:, -1]
     results |= {CHOSEN: single[: settings.seeds], ENSEMBLES: ensembles(single, IN_AN_ENSEMBLE)}
     counts = {"train": len(train), "test": len(test)}
     return counts | {"baselines": settled} | find(samples.labels[test], results, watched, looks, search)

@@ -141,6 +141,11 @@ def run_recipe(
     return np.stack(fit_all(calls, cache, executor, label=label))
 
 
+def runs_for_ensembles(seeds: int) -> int:
+    """Return how often the chosen recipe is run, so that there are two ensembles, or half as many as seeds."""
+    return IN_AN_ENSEMBLE * max(2, seeds // 2)
+
+
 def recipe_of(parameters: Mapping[str, Any], share: float) -> Recipe:
     """Return the recipe of a trial, with `share` of its epochs."""
     return Recipe(**parameters).shortened(share)
