@@ -10,8 +10,11 @@ def evaluate(labels: ArrayLike, probabilities: ArrayLike, binary: bool) -> dict[
 
     Binary: accuracy, F1 of class 1, and AUROC (the area under the ROC curve; NaN when the labels hold one class only).
     Otherwise: accuracy, F1 weighted by class size, and the plain mean of the classes' F1 (macro).
+    Where a probability is NaN, as after a training that has diverged, all of them are NaN.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities)
+    if np.isnan(probabilities).any():
+        return dict.fromkeys(("accuracy", "f1", "auroc") if binary else ("accuracy", "f1_weighted", "f1_macro"), np.nan)
     predicted = probabilities.argmax(axis=1)
     accuracy = float(accuracy_score(labels, predicted))
     if not binary:

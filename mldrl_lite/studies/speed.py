@@ -99,11 +99,11 @@ def seed_settings(
 ) -> Fit:
     """Train with the settings of the 2023 script: ten loader processes, samples put together one by one.
 
-    Every step is logged, a whole checkpoint is saved after each epoch, and Adam works weight tensor by weight tensor.
+    Every step is logged, a whole checkpoint is saved after each epoch.
     The script does not say how many threads are to compute, so there is one per core, whatever OMP_NUM_THREADS says.
     Arguments and errors are those of `recommended`; `num_workers` is the number of loader processes.
     """
-    model, datamodule = fresh(factor, max_epochs, seed, _ScriptModel, _ScriptDataModule, num_workers=num_workers)
+    model, datamodule = fresh(factor, max_epochs, seed, MMDynamic, _ScriptDataModule, num_workers=num_workers)
     with _threads(os.cpu_count() or 1), _Clock() as clock:
         trainer = Trainer(
             logger=TensorBoardLogger(folder, name="seed"),
@@ -212,13 +212,21 @@ class SlowStep(MMDynamic):
         return super().loss_terms(output, labels)
 
 
-class _ScriptModel(MMDynamic):
-    """`MMDynamic` with Adam as PyTorch builds it when it is told nothing."""
+class LogsWhenDue(MMDynamic):
+    """`MMDynamic` that calls `self.log` in training only where the Trainer writes its log.
 
-    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[Any]]:
-        """Adam with weight decay, and the scheduler of `MMDynamic`."""
-        optimizer = torch.optim.Adam(self.parameters(), lr=self.lr, weight_decay=self.reg)
-        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, step_size=10, gamma=0.9)]
+    A price: what monitors `ptl/train_loss` at another step, as `EarlyStopping` may, does not find it.
+    """
+
+    def log(self, name: str, value: Any, **options: Any) -> None:
+        """Log, unless this is a training step whose value would not be written."""
+        if not self.trainer.training or self.log_is_due():
+            super().log(name, value, **options)
+
+    def log_is_due(self) -> bool:
+        """Whether the Trainer writes its log at this training step, or the epoch ends with it."""
+        every = self.trainer.log_every_n_steps
+        return self.trainer.is_last_batch or (every > 0 and (self.trainer.global_step + 1) % every == 0)
 
 
 class _OneByOne(Dataset[Batch]):

@@ -195,6 +195,8 @@ def test_metrics_of_two_and_of_more_classes():
     probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
     assert evaluate([0, 0, 1, 1], probabilities, True) == pytest.approx({"accuracy": 0.5, "f1": 0.5, "auroc": 0.75})
     assert np.isnan(evaluate([1, 1, 1, 1], probabilities, True)["auroc"])
+    for binary in (True, False):  # a training that has diverged
+        assert np.isnan(list(evaluate([0, 1, 1], np.full((3, 2), np.nan), binary).values())).all()
     three = evaluate([0, 1, 2, 2], np.eye(3)[[0, 1, 2, 1]], False)
     assert three == pytest.approx(
         {"accuracy": 0.75, "f1_weighted": (1 + 2 / 3 + 4 / 3) / 4, "f1_macro": (1 + 4 / 3) / 3}

@@ -65,12 +65,8 @@ def test_more_samples_are_more_steps():
 def test_the_log_has_the_steps_that_the_trainer_writes(
     quiet_trainer: Callable[..., Trainer], tmp_path: Path, every: int, steps: list[int]
 ):
-    class Unconditional(MMDynamic):
-        def log_is_due(self) -> bool:
-            return True
-
     written = {}
-    for model_class in (MMDynamic, Unconditional):
+    for model_class in (MMDynamic, speed.LogsWhenDue):
         seed_everything(0, verbose=False)
         datamodule = TCPDataModule()
         model = model_class(datamodule.in_dim, 2, True, EXAMPLE_CONFIG)
@@ -81,7 +77,7 @@ def test_the_log_has_the_steps_that_the_trainer_writes(
         written[model_class] = [(int(row["step"]), row["ptl/train_loss"]) for row in rows]
         last = trainer.callback_metrics["ptl/train_loss"].item()
         written[model_class].append(last)
-    assert written[MMDynamic] == written[Unconditional]
+    assert written[MMDynamic] == written[speed.LogsWhenDue]
     assert [step for step, _ in written[MMDynamic][:-1]] == steps
 
 
