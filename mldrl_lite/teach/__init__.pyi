@@ -31,6 +31,7 @@ from .exercises.quickstart import check_teller as check_teller
 from .exercises.quickstart import check_trainer as check_trainer
 from .exercises.reproducibility import check_deterministically as check_deterministically
 from .exercises.reproducibility import check_make_linear as check_make_linear
+from .exercises.reproducibility import check_mended_training as check_mended_training
 from .exercises.reproducibility import check_quiet_noise as check_quiet_noise
 from .exercises.speed import check_break_even as check_break_even
 from .exercises.speed import check_lean_run as check_lean_run

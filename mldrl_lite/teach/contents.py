@@ -189,6 +189,16 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):\n"
             "        self.drawn.append(torch.rand(...).item())",
         ),
+        "check_mended_training": Steps(
+            "[Find where two runs part](#Find-where-two-runs-part) says to which place each quantity points.",
+            "def mended_training(folder):\n"
+            "    seed_everything(seed, verbose=False)\n"
+            "    net = ...  # drawn after the seed\n"
+            "    noise = ...  # from a generator that has a seed\n"
+            "    order = ...  # a generator of this run alone\n"
+            "    ...  # samples, loader and Trainer as before\n"
+            "    return net",
+        ),
     },
     "07_experiments": {
         "check_honest_score": Steps(

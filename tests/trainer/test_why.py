@@ -266,6 +266,19 @@ def test_dropout_without_a_seed_from_the_same_first_weights_is_a_random_state_se
     assert "PyTorch" in found.names
 
 
+def test_a_generator_that_only_one_run_has_is_no_reason():
+    on_cpu, on_gpu = run("a"), run("b", callbacks=[SwitchesDropoutOff()])
+    lines = [json.loads(line) for line in (on_gpu / "trace.jsonl").read_text().splitlines()]
+    for line in lines:  # as if it had been traced on a GPU
+        line.get("random", {})["CUDA"] = "0123abcd"
+        line.get("circumstances", {})["device"] = "NVIDIA"
+    (on_gpu / "trace.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    for pair in ((on_cpu, on_gpu), (on_gpu, on_cpu)):
+        verdict = first_difference(*pair)
+        assert (verdict.difference.step, verdict.difference.quantity) == (1, "loss")
+        assert "Another device" in verdict.cause.sentence
+
+
 def test_a_trace_changes_nothing():
     def weights(callbacks):
         seed_everything(0, verbose=False)

@@ -1,7 +1,9 @@
 """The checks of notebook 06."""
 
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from pytorch_lightning import Callback, Trainer
@@ -13,6 +15,8 @@ from mldrl_lite.model import MMDynamic
 from mldrl_lite.reproducibility import fingerprint
 from mldrl_lite.teach.exercises.feedback import Feedback, in_steps, not_a_class, not_a_function, not_yet, right
 from mldrl_lite.teach.exercises.trial import QUIET, apart, elsewhere
+from mldrl_lite.trainer import Verdict, first_difference
+from mldrl_lite.trainer.why.traces import read_trace
 
 
 @in_steps
@@ -139,3 +143,51 @@ def _trained_weights(n_batches: int, answer: type[Callback] | None = None) -> tu
         limits = {"max_epochs": 1, "limit_train_batches": n_batches, "limit_val_batches": 0}
         Trainer(**QUIET, **limits, callbacks=callbacks).fit(model, datamodule)
         return fingerprint(model), [float(drawn) for callback in callbacks for drawn in callback.drawn]
+
+
+@in_steps
+def check_mended_training(answer: object) -> Feedback:
+    """Check a function of a folder that trains there, with a trace, and returns the model: the same weights each time.
+
+    Raises nothing: what a wrong answer raises is part of the feedback.
+    """
+    if nudge := not_a_function(answer):
+        return nudge
+    try:
+        with elsewhere(), apart():
+            return _judge_training(answer)
+    except Exception as error:
+        return not_yet(f"mended_training(folder) stops with {type(error).__name__}: {error}")
+
+
+def _judge_training(answer: Callable) -> Feedback:
+    models = []
+    for number, folder in enumerate(("first", "second")):
+        torch.manual_seed(number)  # as if other things had been drawn before
+        models.append(answer(folder))
+    if not all(isinstance(model, nn.Module) for model in models):
+        return not_yet("it should return the trained model.")
+    if not all(any(Path(folder).glob("trace.jsonl")) for folder in ("first", "second")):
+        return not_yet("no trace lies in the folder that it is given; is the colleague's callback still there?")
+    verdict = first_difference("first", "second")
+    if not verdict.same:
+        return not_yet(f"two calls part {_where(verdict)}. {verdict.cause.sentence}")
+    if fingerprint(models[0]) != fingerprint(models[1]):
+        return not_yet("the traces agree, and the two models that it returns do not; is it the trained one?")
+    if _orders_repeat(Path("first/trace.jsonl")):
+        return not_yet("now every epoch sees the same batches in the same order; keep shuffling.")
+    return right("the model, the noise and the order each begin at a seed, in every call.")
+
+
+def _where(verdict: Verdict) -> str:
+    found = verdict.difference
+    names = f" ({', '.join(found.names)})" if found.quantity == "batch" else ""
+    return f"before the training, in the {found.quantity}" if not found.step else f"in the {found.quantity}{names}"
+
+
+def _orders_repeat(path: Path) -> bool:
+    """Return whether two epochs of a trace have had the same batches."""
+    epochs: dict[int, list[str]] = {}
+    for line in read_trace(path).steps.values():
+        epochs.setdefault(line["epoch"], []).append(json.dumps(line["batch"]))
+    return len(epochs) > 1 and len({tuple(batches) for batches in epochs.values()}) == 1

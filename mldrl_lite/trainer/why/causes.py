@@ -135,6 +135,7 @@ CAUSES = (
         "of a set or a folder, a sampler with a seed of its own.",
         RUN,
     ),
+    Cause(LOSS, ("device",), "Another device: it rounds in another way, and a GPU draws for dropout itself.", MACHINE),
     Cause(LOSS, _ROUNDING, _ROUNDED, MACHINE),
     Cause(
         LOSS, ("callbacks",), "A callback changes how the model computes: dropout switched off, for instance.", BESIDE

@@ -119,7 +119,7 @@ def _random_before(a: Trace, b: Trace, steps: list[int], seen: Difference) -> Di
     if seen.quantity == WEIGHTS_BEFORE:
         return seen
     since = {}
-    for name in a.steps[steps[-1]]["random"]:
+    for name in shared_generators(a, b):
         unequal = [a.steps[step]["random"].get(name) != b.steps[step]["random"].get(name) for step in steps]
         if unequal[-1]:
             since[name] = len(unequal) - unequal[::-1].index(False) if False in unequal else 0
@@ -130,6 +130,11 @@ def _random_before(a: Trace, b: Trace, steps: list[int], seen: Difference) -> Di
     names = tuple(name for name in since if since[name] == newest)
     place = {"step": line["step"], "epoch": line["epoch"], "batch_idx": line["batch_idx"]}
     return Difference(quantity=RANDOM, names=names, of=len(line["random"]), seen=seen, **place)
+
+
+def shared_generators(a: Trace, b: Trace) -> list[str]:
+    """Return the names of the generators that both runs have; that of a GPU is of no use to a CPU."""
+    return [name for name in a.starts[0]["random"] if name in b.starts[0]["random"]]
 
 
 def _signs_at_begin(a: Trace, b: Trace) -> frozenset[str]:

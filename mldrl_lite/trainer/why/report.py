@@ -17,6 +17,7 @@ from mldrl_lite.trainer.why.comparing import (
     Compared,
     Difference,
     compare,
+    shared_generators,
 )
 from mldrl_lite.trainer.why.traces import Trace, find_traces, read_trace
 
@@ -151,7 +152,7 @@ def _which(numbers: list[int]) -> str:
 
 def _without_effect(a: Trace, b: Trace) -> Iterator[str]:
     common = [step for step in a.steps if step in b.steps]
-    for name in a.steps[common[0]]["random"]:
+    for name in shared_generators(a, b):
         other = [step for step in common if a.steps[step]["random"].get(name) != b.steps[step]["random"].get(name)]
         if other:
             yield f"The random state of {name} differs from step {other[0]} on, without an effect."

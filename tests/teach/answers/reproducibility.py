@@ -5,10 +5,12 @@ import random
 
 import numpy as np
 import torch
-from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
-from answers import Answers, answers_to
+from answers import OFF, Answers, answers_to
+from mldrl_lite.trainer import StepTrace
 
 
 def seeds_everything(seed):
@@ -271,3 +273,95 @@ def deterministically() -> Answers:
         (returns_nothing, "return what the function returns"),
     ]
     return Answers([puts_back, in_a_context, by_trainer], wrong)
+
+
+class SmallNet(LightningModule):
+    """That of the exercise."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.2), nn.Linear(8, 2))
+
+    def training_step(self, batch, batch_idx):
+        return nn.functional.cross_entropy(self.layers(batch[0]), batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+
+
+ORDER = torch.Generator().manual_seed(0)
+
+
+def train(folder, net, noise, trace=True, **loading):
+    samples = TensorDataset(torch.eye(4).repeat(8, 1) + noise, torch.arange(32) % 2)
+    loader = DataLoader(samples, batch_size=8, **{"shuffle": True, **loading})
+    callbacks = [StepTrace(dirpath=folder)] if trace else []
+    Trainer(accelerator="cpu", **OFF, max_epochs=2, callbacks=callbacks).fit(net, loader)
+    return net
+
+
+def noise_of(seed):
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(32, 4))).float()
+
+
+def all_from_one_seed(folder):
+    seed_everything(0, verbose=False)
+    return train(folder, SmallNet(), torch.randn(32, 4))
+
+
+def generators_of_their_own(folder):
+    seed_everything(0, verbose=False)
+    return train(folder, SmallNet(), noise_of(0), generator=torch.Generator().manual_seed(0))
+
+
+def seeds_again_before_the_training(folder):
+    torch.manual_seed(3)
+    net = SmallNet()
+    torch.manual_seed(3)
+    return train(folder, net, noise_of(3))
+
+
+def model_before_the_seed(folder):
+    net = SmallNet()
+    seed_everything(0, verbose=False)
+    return train(folder, net, noise_of(0))
+
+
+def order_from_call_to_call(folder):
+    seed_everything(0, verbose=False)
+    return train(folder, SmallNet(), noise_of(0), generator=ORDER)
+
+
+def noise_without_a_seed(folder):
+    seed_everything(0, verbose=False)
+    return train(folder, SmallNet(), noise_of(None))
+
+
+def always_the_same_order(folder):
+    seed_everything(0, verbose=False)
+    return train(folder, SmallNet(), noise_of(0), shuffle=False)
+
+
+def without_a_trace(folder):
+    seed_everything(0, verbose=False)
+    return train(folder, SmallNet(), noise_of(0), trace=False)
+
+
+def returns_another_model(folder):
+    all_from_one_seed(folder)
+    torch.seed()
+    return SmallNet()
+
+
+@answers_to("check_mended_training")
+def mended_training() -> Answers:
+    wrong = [
+        (model_before_the_seed, "made before the seed"),
+        (order_from_call_to_call, "in the batch (0, 1)"),
+        (noise_without_a_seed, "in the batch (0)"),
+        (always_the_same_order, "keep shuffling"),
+        (without_a_trace, "no trace lies"),
+        (returns_another_model, "is it the trained one"),
+        (lambda folder: None, "return the trained model"),
+    ]
+    return Answers([all_from_one_seed, generators_of_their_own, seeds_again_before_the_training], wrong)
