@@ -251,6 +251,15 @@ def test_only_what_is_missing_failed_or_changed_is_run(notebook: Path, pretence:
     assert list(collect(out).set_index("run").loc[["n=1", "n=2"], "status"]) == ["ok", "outdated"]
 
 
+def test_a_record_of_a_clock_that_is_ahead_makes_no_other_run_outdated(notebook: Path, pretence: Pretence):
+    out = notebook.parent / "out"
+    sweep(notebook, {"n": [1, 2]}, out, progress=False)
+    file = out / "n=2" / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"ended": time.time() + 1e6}))
+    assert pretence.runs(lambda: sweep(notebook, {"n": [1, 2, 3]}, out, progress=False)) == 1
+    assert list(collect(out)["status"]) == ["ok"] * 3
+
+
 def test_changed_code_of_the_package_is_noticed(tmp_path: Path, pretence: Pretence, monkeypatch: pytest.MonkeyPatch):
     package = tmp_path / "package"
     (package / "exercises").mkdir(parents=True)
