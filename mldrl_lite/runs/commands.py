@@ -208,7 +208,11 @@ def _show(table: "Table", out: Path, layout: str) -> int:
 def _printed(table: "Table", layout: str) -> str:
     if layout in ("json", "csv"):
         return as_table(table.columns, table.rows, layout)
-    hidden = {*_fixed(table), "error", "run"} | ({"fingerprint"} if not any(table.values("fingerprint")) else set())
+    hidden = (
+        {*_fixed(table), "error", "run"}
+        | ({"warnings"} if _warnings(table) else set())
+        | ({"fingerprint"} if not any(table.values("fingerprint")) else set())
+    )
     return as_table([name for name in table.columns if name not in hidden], table.rows, layout)
 
 
@@ -228,8 +232,19 @@ def _remarks(table: "Table", out: Path) -> Iterator[str]:
     if fixed := _fixed(table):
         yield "in all: " + ", ".join(f"{name} = {code(table.rows[0][name])}" for name in fixed)
     yield from (f"{row['run']} failed: {row['error']}" for row in table.rows if row["status"] == "failed")
+    for text, runs in _warnings(table).items():
+        yield f"{runs[0]}{f' and {len(runs) - 1} more' if runs[1:] else ''} warned: {text}"
     counts = ", ".join(f"{count} {status}" for status, count in Counter(table.values("status")).most_common())
     yield f"{counts} in {out}: {', '.join(name for name in SUMMARY if (out / name).is_file())}"
+
+
+def _warnings(table: "Table") -> dict[str, list[str]]:
+    """Return what was doubtful in the data, each with the runs that say so: too long for a column that people read."""
+    runs: dict[str, list[str]] = {}
+    for row in table.rows:
+        if isinstance(text := row.get("warnings"), str):
+            runs.setdefault(text, []).append(row["run"])
+    return runs
 
 
 def _store(options: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ from mldrl_lite.runs.search.report import told, told_of_test, write_report
 from mldrl_lite.runs.search.space import Range, Values, read_space
 from mldrl_lite.runs.search.trials import Goal, Search, Spec, Trial
 from mldrl_lite.runs.sweeps import sweep as sweeps
+from mldrl_lite.runs.sweeps.plan import plan_jobs
 
 pytest.importorskip("optuna")
 SPACE = {"lr": Range(1e-4, 1e-1, log=True), "width": Range(16, 256), "kind": Values(("a", "b"))}
@@ -47,7 +48,7 @@ class Pretence:
 
     def row(self, point: Mapping[str, Any]) -> Mapping[str, Any]:
         chance = random.Random(repr(sorted(point.items()))).gauss(0, 0.01)  # noqa: S311
-        good = 0.9 - 0.1 * abs(math.log10(point["lr"] / 0.003)) + 0.01 * point["cv"] + chance
+        good = 0.9 - 0.1 * abs(math.log10(point["lr"] / 0.003)) + 0.01 * point.get("cv", 0) + chance
         return {"status": "ok", "error": "", "val_auroc": good, "test_auroc": good - 0.2}
 
 
@@ -261,7 +262,9 @@ def test_nothing_to_search_and_an_unknown_sampler_are_refused():
 def notebook(tmp_path: Path) -> Path:
     import nbformat
 
-    cell = new_code_cell("lr = 0.01\nwidth = 32\ncv = 0\nkind = 'a'", metadata={"tags": ["parameters"]})
+    source = "from pathlib import Path\nlr = 0.01\nwidth = 32\ncv = 0\nkind = 'a'\n"
+    source += "sizes: list[int] = [8]\npair: tuple[int, int] = (1, 2)\nplace: Path = Path('a')"
+    cell = new_code_cell(source, metadata={"tags": ["parameters"]})
     nbformat.write(new_notebook(cells=[cell]), tmp_path / "page.ipynb")
     return tmp_path / "page.ipynb"
 
@@ -274,7 +277,7 @@ def pretence(monkeypatch: pytest.MonkeyPatch) -> Pretence:
 
     def sweep(notebook: object, points: Sequence[Mapping[str, Any]], out: object, **options: object) -> pd.DataFrame:
         run.options = options
-        return pd.DataFrame(run(points))
+        return pd.DataFrame(run([job.given for job in plan_jobs(notebook, points, out, "python3")]))
 
     monkeypatch.setattr(sweeps, "sweep", sweep)
     return run
@@ -302,6 +305,17 @@ def test_the_limits_of_a_run_hold_in_a_search(notebook: Path, pretence: Pretence
     assert main([*command, "--cwd", str(tmp_path), "-o", str(tmp_path / "out")]) == 0
     chosen = {"timeout": 60, "memory": 900, "retries": 2, "fail_fast": False, "cwd": tmp_path}
     assert chosen.items() <= pretence.options.items()
+
+
+def test_lists_tuples_and_paths_are_searched_and_repeated_over(notebook: Path, pretence: Pretence, tmp_path: Path):
+    words = ["-p", "lr", "0.001..1:log", "-p", "sizes", "[8, 16],[]", "-p", "pair", "(1, 2),(3, 4)"]
+    words += ["-p", "place", "a.csv,b.csv", "--over", "place", "--maximize", "val_auroc", "-o", str(tmp_path / "out")]
+    for trials in ("4", "6"):  # the second call reads what the first has written
+        assert main(["search", str(notebook), *words, "--trials", trials, "--no-prune"]) == 0
+    assert len(pretence.points) == 12
+    assert {tuple(point["sizes"]) for point in pretence.points} == {(8, 16), ()}
+    assert {point["pair"] for point in pretence.points} == {(1, 2), (3, 4)}
+    assert {point["place"] for point in pretence.points} == {Path("a.csv"), Path("b.csv")}
 
 
 def test_fail_fast_ends_a_search_with_the_first_trial_that_fails(

@@ -133,6 +133,15 @@ def test_what_was_doubtful_in_the_data_is_a_column(tmp_path: Path):
     assert table["result_warnings"].tolist()[1] == 3
 
 
+def test_what_was_doubtful_is_told_once_below_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for cv, told in enumerate(("Rows count.", "Rows count.", "A column tells.")):
+        leave_run(tmp_path, f"cv={cv}", {"cv": cv}, {"auroc": 0.5}, warnings=[told])
+    assert main(["collect", str(tmp_path)]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["cv", "auroc", "seconds", "status"]
+    assert lines[3:5] == ["cv=0 and 1 more warned: Rows count.", "cv=2 warned: A column tells."]
+
+
 def test_the_result_of_a_notebook_carries_what_was_doubtful():
     result = {page.RESULT_TYPE: {"headline": "", "values": {}, "warnings": ["Rows count."]}}
     node = new_notebook(cells=[new_code_cell(outputs=[new_output("display_data", result)])])

@@ -101,7 +101,8 @@ def _runner(options: argparse.Namespace, out: Path) -> "Run":
     chosen = {"jobs": options.jobs, "kernel": options.kernel, "cwd": options.cwd, **limits(options)}
 
     def run(points: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        return sweep(options.notebook, points, out, progress=False, **chosen).to_dict("records")
+        grids = [{name: [value] for name, value in point.items()} for point in points]  # a list is one value here
+        return sweep(options.notebook, grids, out, progress=False, **chosen).to_dict("records")
 
     return run
 

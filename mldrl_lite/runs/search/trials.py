@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mldrl_lite.messages import InputError, did_you_mean, extras_named, listing, require
+from mldrl_lite.runs.notebook.values import from_json, to_json
 from mldrl_lite.runs.search.folder import is_test, refuse_another, remember
 from mldrl_lite.runs.search.space import Range, Values
 
@@ -83,7 +84,7 @@ class Spec:
             "notebook": self.notebook,
             "goal": {"metric": self.goal.metric, "maximize": self.goal.maximize},
             "space": {name: str(allowed) for name, allowed in self.space.items()},
-            "repeats": [dict(repeat) for repeat in self.repeats],
+            "repeats": [to_json(dict(repeat)) for repeat in self.repeats],
             "sampler": self.sampler,
             "prune": self.prune,
             "seed": self.seed,
@@ -145,7 +146,7 @@ class Search:
         return [
             Trial(
                 number=number,
-                parameters=trial.user_attrs["parameters"],
+                parameters=from_json(trial.user_attrs["parameters"]),
                 values=tuple(trial.user_attrs["values"]),
                 status=known[trial.state],
                 error=trial.user_attrs.get("error", ""),
@@ -209,7 +210,7 @@ class Search:
                 break
         asked.set_user_attr("values", [values[repeat] for repeat in sorted(values)])
         asked.set_user_attr("error", error)
-        asked.set_user_attr("parameters", chosen)
+        asked.set_user_attr("parameters", to_json(chosen))
         if error or pruned:
             self.study.tell(asked, state=TrialState.FAIL if error else TrialState.PRUNED)
         else:
