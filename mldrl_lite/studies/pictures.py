@@ -49,7 +49,7 @@ def _confusion(axes: Axes, counts: np.ndarray, class_names: Sequence[str]) -> No
 
 
 def confidence_by_view(confidence: ArrayLike, view_names: Sequence[str], corrupted: ArrayLike | None = None) -> Figure:
-    """Draw how confident the model is in each view, a dot per sample and a bar at the mean.
+    """Draw how confident the model is in each view, a dot per sample and beside them a bar at the mean.
 
     Args:
         confidence: shape (N, V), as `MMDynamic.predict_step` gives it.
@@ -77,4 +77,4 @@ def _strip(axes: Axes, x: float, values: np.ndarray, colour: str) -> None:
         return
     spread = np.random.default_rng(0).uniform(-0.1, 0.1, len(values))  # so that dots do not hide each other
     axes.scatter(x + spread, values, s=14, color=colour, alpha=0.55, linewidths=0)
-    axes.hlines(values.mean(), x - 0.15, x + 0.15, color=colour, linewidth=2.5)
+    axes.hlines(values.mean(), x + 0.12, x + 0.17, color=colour, linewidth=2.5)  # beside the dots, and not over them

@@ -22,12 +22,13 @@ from .exercises.from_1x import check_todays_trainer as check_todays_trainer
 from .exercises.hparams import check_counts_on as check_counts_on
 from .exercises.hparams import check_night as check_night
 from .exercises.hparams import check_remembers as check_remembers
+from .exercises.model import check_mended_steps as check_mended_steps
 from .exercises.model import check_own_model as check_own_model
 from .exercises.model import check_tcp as check_tcp
 from .exercises.model import check_validation_loss as check_validation_loss
 from .exercises.quickstart import check_class_count as check_class_count
+from .exercises.quickstart import check_mended_classifier as check_mended_classifier
 from .exercises.quickstart import check_steps_per_epoch as check_steps_per_epoch
-from .exercises.quickstart import check_teller as check_teller
 from .exercises.quickstart import check_trainer as check_trainer
 from .exercises.reproducibility import check_deterministically as check_deterministically
 from .exercises.reproducibility import check_make_linear as check_make_linear

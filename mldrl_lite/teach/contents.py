@@ -27,11 +27,14 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "the Trainer under [Train](#Train) has an argument for each of the two.",
             "short_trainer = Trainer(max_epochs=..., logger=...)",
         ),
-        "check_teller": Steps(
-            "[Define a callback](#Define-a-callback) shows one that speaks twice in a run.",
-            "class EpochTeller(Callback):\n"
-            "    def ...(self, trainer, pl_module):  # a moment that comes in every epoch\n"
-            "        print(...)",
+        "check_mended_classifier": Steps(
+            "[the one that learns](#Write-a-project-of-your-own) has a line more in training_step, and another number "
+            "in configure_optimizers.",
+            "def training_step(self, batch, batch_idx):\n"
+            "    ...  # as before\n"
+            "    return ...\n"
+            "def configure_optimizers(self):\n"
+            "    return torch.optim.Adam(self.parameters(), lr=...)",
         ),
     },
     "01_datamodule": {
@@ -74,9 +77,15 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "        losses.append(...)  # one loss for each sample\n"
             "my_validation_loss = ...",
         ),
+        "check_mended_steps": Steps(
+            "compare it, line by line, with the one under [Build a module step by step](#Build-a-module-step-by-step): "
+            "the layers in __init__, what forward returns, and the names of the methods.",
+            "self.layers = nn....(...)  # a list that PyTorch can see\n"
+            "return torch.stack(scores).sum(dim=0)  # ... and no softmax\n"
+            "def ...(self, batch, batch_idx):  # the name that Lightning calls",
+        ),
         "check_own_model": Steps(
-            "[Hand it to the Trainer](#Hand-it-to-the-Trainer) and [Say how to optimize and what to "
-            "log](#Say-how-to-optimize-and-what-to-log) show what the Trainer calls.",
+            "[Build a module step by step](#Build-a-module-step-by-step) has each method, and a table of them.",
             "class OwnModel(LightningModule):\n"
             "    def __init__(self, in_dim, num_class): ...  # super().__init__() first, then the layers\n"
             "    def forward(self, views): ...  # scores, (B, C), from all views\n"

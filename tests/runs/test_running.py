@@ -70,8 +70,8 @@ def test_quickstart_reaches_what_was_measured_on_rosmap(tmp_path: Path, rosmap: 
     # Mean and standard deviation over folds with these settings: accuracy .787 ± .055, AUROC .883 ± .039.
     parameters = {"data_type": "ROSMAP", "data_dir": str(rosmap), "lr": 1e-3, "max_epochs": 100}
     values = read_result(run(NOTEBOOKS[0], tmp_path, parameters, declared_parameters(NOTEBOOKS[0])))["values"]
-    assert values["accuracy"] == pytest.approx(0.787, abs=0.055)
-    assert values["auroc"] == pytest.approx(0.883, abs=0.039)
+    assert values["test_accuracy"] == pytest.approx(0.787, abs=0.055)
+    assert values["test_auroc"] == pytest.approx(0.883, abs=0.039)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import math
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
+from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 from mldrl_lite.datamodule import TCPDataModule
@@ -19,7 +20,7 @@ from mldrl_lite.teach.exercises.feedback import (
     number,
     right,
 )
-from mldrl_lite.teach.exercises.trial import QUIET, apart
+from mldrl_lite.teach.exercises.trial import QUIET, apart, elsewhere
 
 
 @in_steps
@@ -94,6 +95,39 @@ def _validation_losses(model: MMDynamic, datamodule: TCPDataModule) -> list[torc
         losses = [model.criterion(model(views).logit, labels) for views, labels in datamodule.val_dataloader()]
     model.train(was_training)
     return losses
+
+
+@in_steps
+def check_mended_steps(answer: object) -> Feedback:
+    """Check a module class, made as `answer(in_dim, num_class)`, that learns from all views and logs `val/loss`."""
+    if nudge := not_a_class(answer, LightningModule):
+        return nudge
+    try:
+        with elsewhere(), apart():
+            return _judge_steps(answer) or _judge_own_model(answer)
+    except Exception as error:
+        if "empty parameter list" in str(error):
+            return not_yet("the optimizer finds no weights; layers in a plain list are invisible to PyTorch.")
+        return not_yet(f"making or training it ends in {type(error).__name__}: {error}")
+
+
+def _judge_steps(model_class: type[LightningModule]) -> Feedback | None:
+    torch.manual_seed(0)
+    views, labels = _views_that_need_each_other()
+    model = model_class([view.shape[1] for view in views], 4)
+    loader = DataLoader([([view[i] for view in views], label) for i, label in enumerate(labels)], batch_size=40)
+    trainer = Trainer(max_epochs=1, **QUIET)
+    trainer.fit(model.cpu(), loader, loader)
+    if "val/loss" not in trainer.callback_metrics:
+        return not_yet(
+            "after a fit with validation there is no 'val/loss'; does the Trainer know the method by its name?"
+        )
+    scores = _scores(model, views)
+    if torch.allclose(scores.sum(dim=1), torch.ones(len(scores)), atol=1e-4) and (scores >= 0).all():
+        return not_yet("forward returns probabilities; what does cross_entropy do with what it is given?")
+    if abs(trainer.callback_metrics["val/loss"].item() - cross_entropy(scores, labels).item()) > 1e-3:
+        return not_yet("'val/loss' is logged, but it is not the cross-entropy of the scores that forward returns.")
+    return None
 
 
 @in_steps

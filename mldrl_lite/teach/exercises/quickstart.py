@@ -1,16 +1,23 @@
 """The checks of notebook 00."""
 
-import contextlib
-import io
-
 import torch
-from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.callbacks import ProgressBar
+from pytorch_lightning import LightningModule, Trainer
+from sklearn.datasets import load_digits
+from torch.utils.data import DataLoader, TensorDataset
 
 from mldrl_lite.datamodule import TCPDataModule
-from mldrl_lite.teach.exercises.feedback import Feedback, described, in_steps, not_answered, not_yet, number, right
-from mldrl_lite.teach.exercises.trial import QUIET, ThreeEpochs, apart, elsewhere
-from mldrl_lite.trainer import hook_names
+from mldrl_lite.reproducibility import fingerprint
+from mldrl_lite.teach.exercises.feedback import (
+    Feedback,
+    described,
+    in_steps,
+    not_a_class,
+    not_answered,
+    not_yet,
+    number,
+    right,
+)
+from mldrl_lite.teach.exercises.trial import QUIET, apart, elsewhere
 
 
 @in_steps
@@ -71,66 +78,32 @@ def check_trainer(answer: object, max_epochs: int) -> Feedback:
 
 
 @in_steps
-def check_teller(answer: object) -> Feedback:
-    """Check a callback that prints something in every epoch, by training a tiny model with it."""
-    if nudge := not_answered(answer, "a callback"):
+def check_mended_classifier(answer: object) -> Feedback:
+    """Check a module class that learns to tell handwritten digits, by training it."""
+    if nudge := not_a_class(answer, LightningModule):
         return nudge
-    callback_class = answer if isinstance(answer, type) else type(answer)
-    if not issubclass(callback_class, Callback):
-        return not_yet(f"{described(answer)}; give a class that is derived from Callback.")
     try:
-        said = _said_in_each_epoch(answer)
+        with elsewhere(), apart():
+            return _judge_classifier(answer)
     except Exception as error:  # whatever the answer did wrong is feedback
         return not_yet(f"a run with it ends in {type(error).__name__}: {error}")
-    spoken = [bool(text.strip()) for text in said]
-    if all(spoken[1:]):
-        return right(f"in a run of {_N_EPOCHS} epochs, its first words in the last one are: {_first_line(said[-1])!r}.")
-    if any(spoken[1:]):
-        return not_yet(f"it speaks in {sum(spoken[1:])} of {_N_EPOCHS} epochs; what is asked for is every one.")
-    if spoken[0]:
-        return not_yet("it speaks once in the whole run, but not in each epoch; which moments come again and again?")
-    if any(getattr(callback_class, name) is not getattr(Callback, name) for name in hook_names(Callback)):
-        return not_yet(f"in {_N_EPOCHS} epochs it has been called and has said nothing; when does its method print?")
-    return not_yet("the run is as silent as before: the Trainer calls a method only if its name is one that it knows.")
 
 
-_N_EPOCHS = 3
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0][:60]
-
-
-def _said_in_each_epoch(answer: Callback | type[Callback]) -> list[str]:
-    """Return what a run prints outside of its epochs, and then what it prints in each of them."""
-    place = _Place()
-    with elsewhere(), apart(), contextlib.redirect_stdout(place), contextlib.redirect_stderr(place):
-        callback = answer() if isinstance(answer, type) else answer
-        bar = {"enable_progress_bar": isinstance(callback, ProgressBar)}
-        trainer = Trainer(max_epochs=_N_EPOCHS, callbacks=[callback, _Turns(place)], **QUIET | bar)
-        trainer.fit(ThreeEpochs(), [torch.zeros(1)], [torch.zeros(1)])
-    return place.said
-
-
-class _Place(io.TextIOBase):
-    """Take what is printed, and keep it by epoch; the first text is what is said outside of any."""
-
-    def __init__(self) -> None:
-        self.said, self.epoch = [""] * (_N_EPOCHS + 1), 0
-
-    def write(self, text: str) -> int:
-        self.said[self.epoch] += text
-        return len(text)
-
-
-class _Turns(Callback):
-    """Tell the place which epoch it is; as the last callback in the list, it hears of each moment after the others."""
-
-    def __init__(self, place: _Place) -> None:
-        self.place = place
-
-    def on_train_start(self, *_: object) -> None:
-        self.place.epoch = 1
-
-    def on_train_epoch_end(self, *_: object) -> None:
-        self.place.epoch = (self.place.epoch + 1) % (_N_EPOCHS + 1)
+def _judge_classifier(model_class: type[LightningModule]) -> Feedback:
+    images, labels = load_digits(return_X_y=True)
+    digits = TensorDataset(torch.tensor(images / 16, dtype=torch.float32), torch.tensor(labels))
+    torch.manual_seed(0)
+    model = model_class()
+    before = fingerprint(model)
+    trainer = Trainer(max_epochs=2, **QUIET)
+    trainer.fit(model, DataLoader(digits, batch_size=16, shuffle=True))
+    if fingerprint(model) == before:
+        return not_yet("the training moves no weight; what does the Trainer need to get back from training_step?")
+    said = torch.cat(trainer.predict(model, DataLoader(digits, batch_size=64)))
+    right_ones = int((said == digits.tensors[1]).sum())
+    if right_ones < 0.8 * len(digits):
+        return not_yet(
+            f"the weights move, but {right_ones} of {len(digits)} digits are right after {trainer.global_step} steps, "
+            "and a guess gets one in ten; how far does one step go?"
+        )
+    return right(f"after {trainer.global_step} steps it gets {right_ones} of {len(digits)} digits right.")

@@ -195,3 +195,76 @@ def own_model() -> Answers:
         (SideBySide([4, 3], 3), "the class itself"),
     ]
     return Answers([SideBySide, Vote, ByHand, OfTheCourse, Lazy], wrong)
+
+
+class OneLayerEach(LightningModule):
+    """Right; each of those below it has one fault."""
+
+    def __init__(self, in_dim, num_class):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(width, num_class) for width in in_dim)
+
+    def forward(self, views):
+        return torch.stack([layer(view) for layer, view in zip(self.layers, views, strict=True)]).sum(dim=0)
+
+    def training_step(self, batch, batch_idx):
+        return cross_entropy(self(batch[0]), batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/loss", cross_entropy(self(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=0.01)
+
+
+class OneLayerForAll(OneLayerEach):
+    def __init__(self, in_dim, num_class):
+        super().__init__(in_dim, num_class)
+        self.layers = nn.Linear(sum(in_dim), num_class)
+
+    def forward(self, views):
+        return self.layers(torch.cat(views, dim=1))
+
+
+class LogsADictionary(OneLayerEach):
+    def validation_step(self, batch, batch_idx):
+        self.log_dict({"val/loss": cross_entropy(self(batch[0]), batch[1])}, prog_bar=True)
+
+
+class UnseenLayers(OneLayerEach):
+    def __init__(self, in_dim, num_class):
+        LightningModule.__init__(self)
+        self.layers = [nn.Linear(width, num_class) for width in in_dim]
+
+
+class SumOfProbabilities(OneLayerEach):
+    def forward(self, views):
+        return super().forward(views).softmax(dim=1)
+
+
+class Misspelled(OneLayerEach):
+    validation_steps = OneLayerEach.validation_step
+    validation_step = LightningModule.validation_step
+
+
+class LogsAnother(OneLayerEach):
+    def validation_step(self, batch, batch_idx):
+        self.log("val_loss", cross_entropy(self(batch[0]), batch[1]))
+
+
+class LogsTwice(OneLayerEach):
+    def validation_step(self, batch, batch_idx):
+        self.log("val/loss", 2 * cross_entropy(self(batch[0]), batch[1]))
+
+
+@answers_to("check_mended_steps")
+def mended_steps() -> Answers:
+    wrong = [
+        (UnseenLayers, "plain list"),
+        (SumOfProbabilities, "probabilities"),
+        (Misspelled, "by its name"),
+        (LogsAnother, "no 'val/loss'"),
+        (LogsTwice, "not the cross-entropy"),
+        (nn.Linear, "LightningModule"),
+    ]
+    return Answers([OneLayerEach, OneLayerForAll, LogsADictionary], wrong)

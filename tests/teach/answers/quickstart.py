@@ -3,10 +3,12 @@
 from functools import cache
 
 import numpy as np
-from pytorch_lightning import Callback, Trainer
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from torch import nn
+from torch.nn.functional import cross_entropy
 
 from answers import Answers, answers_to, quiet_trainer
-from mldrl_lite.callbacks import PrintingCallback
 from mldrl_lite.datamodule import TCPDataModule
 
 
@@ -55,59 +57,67 @@ def trainer() -> Answers:
     return Answers(right, wrong, {"max_epochs": 5})
 
 
-class SaysEpoch(Callback):
-    def on_train_epoch_end(self, trainer, pl_module):
-        print("epoch", trainer.current_epoch)
+class Learns(LightningModule):
+    """Right; the wrong answers below each have one fault."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 10)
+
+    def training_step(self, batch, batch_idx):
+        return cross_entropy(self.layer(batch[0]), batch[1])
+
+    def predict_step(self, batch, batch_idx):
+        return self.layer(batch[0]).argmax(dim=1)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=0.01)
 
 
-class SaysLoss(Callback):
-    def on_validation_end(self, trainer, pl_module):
-        print(f"loss {trainer.callback_metrics['ptl/val_loss']:.2f}")
+class ReturnsADictionary(Learns):
+    def training_step(self, batch, batch_idx):
+        return {"loss": super().training_step(batch, batch_idx)}
 
 
-class SaysMore(PrintingCallback):
-    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        print(".", end="")
+class LearnsWithTwoLayers(Learns):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
 
 
-class SaysTrainingLoss(Callback):
-    def on_train_epoch_end(self, trainer, pl_module):
-        print(trainer.callback_metrics["ptl/train_loss"])
+class ReturnsNothing(Learns):
+    def training_step(self, batch, batch_idx):
+        super().training_step(batch, batch_idx)
 
 
-class Returns(Callback):
-    def on_train_epoch_end(self, trainer, pl_module):
-        return "an epoch is over"
+class LearnsSlowly(Learns):
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=1e-7)
 
 
-class SaysTypo(Callback):
-    def on_epoch_end(self, trainer, pl_module):
-        print("an epoch is over")
+class LearnsNothing(ReturnsNothing, LearnsSlowly):
+    """As it is handed out."""
 
 
-class SaysFirst(Callback):
-    def on_train_epoch_start(self, trainer, pl_module):
-        if trainer.current_epoch == 1:
-            print("half-way")
+class HasNoOptimizer(Learns):
+    def configure_optimizers(self):
+        return None
 
 
-class SaysWithTooFewArguments(Callback):
-    def on_train_epoch_end(self):
-        print("an epoch is over")
+class ForgetsItsBase(Learns):
+    def __init__(self):
+        self.layer = nn.Linear(64, 10)
 
 
-class NoCallback:
-    on_train_epoch_end = SaysEpoch.on_train_epoch_end
-
-
-@answers_to("check_teller")
-def teller() -> Answers:
+@answers_to("check_mended_classifier")
+def mended_classifier() -> Answers:
     wrong = [
-        (PrintingCallback, "once in the whole run"),
-        (SaysTypo, "only if its name"),
-        (Returns, "when does its method print"),
-        (SaysFirst, "in 1 of 3 epochs"),
-        (SaysWithTooFewArguments, "TypeError"),
-        (NoCallback, "derived from Callback"),
+        (LearnsNothing, "moves no weight"),
+        (ReturnsNothing, "get back from training_step"),
+        (LearnsSlowly, "how far does one step go"),
+        (HasNoOptimizer, "moves no weight"),
+        (ForgetsItsBase, "AttributeError"),
+        (Learns(), "give the class itself"),
+        (nn.Linear, "LightningModule"),
     ]
-    return Answers([SaysEpoch, SaysLoss, SaysMore, SaysEpoch(), SaysTrainingLoss], wrong)
+    return Answers([Learns, LearnsWithTwoLayers, ReturnsADictionary], wrong)
