@@ -665,6 +665,24 @@ def test_pickles_that_would_grow_without_end(name: str, tmp_path: Path, capsys):
     assert "\x1b" not in words
 
 
+def test_names_in_a_file_cannot_write_lines_or_orders_to_the_terminal(tmp_path: Path, capsys):
+    evil = "\x1b[2J\nfake line"
+    state = {"monitor": evil, "current_score": torch.tensor(1.0), "best_model_score": torch.tensor(1.0)}
+    state |= {"best_model_path": evil}
+    said = {"state_dict": {evil: torch.ones(2)}, evil: torch.full((9,), 3.0), "hyper_parameters": {evil: evil}}
+    said |= {"callbacks": {evil: state}, "epoch": evil, "pytorch-lightning_version": evil}
+    said |= {"optimizer_states": [{"param_groups": [{"lr": evil}], "state": {0: {evil: torch.ones(1)}}}]}
+    said |= {"lr_schedulers": [{evil: evil}], "datamodule_hyper_parameters": {evil: evil}, "p": Bomb(os.system, evil)}
+    torch.save(said, tmp_path / "1.ckpt")
+    data = (tmp_path / "1.ckpt").read_bytes()
+    (tmp_path / "2.ckpt").write_bytes(data.replace(struct.pack("<f", 3.0), struct.pack("<f", 3.5), 1))
+    one, two = tmp_path / "1.ckpt", tmp_path / "2.ckpt"
+    for arguments in ([one], [two], [tmp_path], [one, two]):
+        words = ckpt(capsys, *arguments)[1]
+        assert "\x1b" not in words
+        assert not [line for line in words.splitlines() if line.startswith("fake line")]
+
+
 def test_a_folder_that_is_no_file_and_a_file_that_is_not_there(tmp_path: Path, capsys):
     os.mkfifo(tmp_path / "pipe")
     assert ckpt(capsys, tmp_path / "pipe") == (

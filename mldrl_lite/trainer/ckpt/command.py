@@ -66,8 +66,10 @@ def _show(path: Path, options: argparse.Namespace) -> int:
 
 
 def _damage(contents: "Contents", found: "Checkpoint") -> list[str]:
+    from mldrl_lite.trainer.ckpt.values import text
+
     bad = contents.numbers.damaged()
-    names = [name for name, tensor in found.tensors.items() if tensor.storage in bad]
+    names = [text(name) for name, tensor in found.tensors.items() if tensor.storage in bad]
     if not bad:
         return []
     return [

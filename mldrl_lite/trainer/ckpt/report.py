@@ -43,7 +43,7 @@ def as_text(found: Checkpoint, digest: str, every: bool) -> str:
     rows = [("file", f"{amount(found.size)}, {found.form}"), *_rows(found)]
     rows += [("hyperparameters", line) for line in _pairs(found.hparams)]
     rows += [("weights", _weights(found)), ("fingerprint", digest)]
-    rows += [(f"in {name}", amount(size)) for name, size in parts(found).items()]
+    rows += [(f"in {text(name, 60)}", amount(size)) for name, size in parts(found).items()]
     lines += _table(rows)
     lines += ["", *_tensors(found, every), "", *_safety(found)]
     return "\n".join(lines)

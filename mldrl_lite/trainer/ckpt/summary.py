@@ -177,8 +177,10 @@ def _callback_name(key: object) -> str:
 
 def _optimizer(state: object, shower: Shower) -> Plain:
     groups = [_dict(group) for group in _list(_dict(state).get("param_groups"))]
-    shown = [{str(key): shower.show(value) for key, value in group.items() if key != "params"} for group in groups]
-    kept = Counter(str(key) for moments in _dict(_dict(state).get("state")).values() for key in _dict(moments))
+    shown = [
+        {text(str(key)): shower.show(value) for key, value in group.items() if key != "params"} for group in groups
+    ]
+    kept = Counter(text(str(key)) for moments in _dict(_dict(state).get("state")).values() for key in _dict(moments))
     return {"groups": shown, "state": dict(kept.most_common(10))}
 
 
