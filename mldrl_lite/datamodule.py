@@ -265,7 +265,8 @@ class TCPDataModule(LightningDataModule):
             collate_fn=already_batched,
             num_workers=workers,
             persistent_workers=workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            # Only for a copy to a GPU: pinning starts CUDA, which a process that is forked afterwards cannot use.
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
             # A loader without a generator of its own draws from the global one, even to read samples in order. With its
             # own, validating more often changes neither the order of the training batches nor the dropout.
             generator=torch.Generator().manual_seed(seed),

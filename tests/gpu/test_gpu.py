@@ -61,6 +61,7 @@ def test_it_learns_tests_and_predicts_there(datamodule, tmp_path):
     model, trainer = new_model(datamodule), trainer_for(tmp_path, max_epochs=15)
     trainer.fit(model, datamodule)
     assert trainer.strategy.root_device.type == DEVICE
+    assert trainer.train_dataloader.pin_memory == GPU
     result = trainer.test(model, datamodule, verbose=False)[0]
     batches = trainer.predict(model, datamodule)
     labels = torch.cat([batch["label"] for batch in batches]).cpu()
@@ -163,6 +164,23 @@ def test_a_model_that_is_shared_out_trains_as_a_whole_one(undisturbed, tmp_path)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The course
+
+
+@needs_gpu
+def test_a_machine_with_a_gpu_can_still_fork_a_training_on_the_cpu(tmp_path):
+    """Pinned memory would start CUDA, which does not survive a fork."""
+    code = """
+from pytorch_lightning import Trainer
+from mldrl_lite.datamodule import TCPDataModule
+from mldrl_lite.model import EXAMPLE_CONFIG, MMDynamic
+datamodule = TCPDataModule("SIMULATED")
+datamodule.setup()
+model = MMDynamic(datamodule.in_dim, 2, True, EXAMPLE_CONFIG)
+quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
+Trainer(accelerator="cpu", devices=2, strategy="ddp_fork", max_epochs=1, **quiet).fit(model, datamodule)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 @needs_gpu
