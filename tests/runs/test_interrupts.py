@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -18,11 +19,13 @@ from mldrl_lite.kernels.kernelspec import default_kernel
 from mldrl_lite.runs import sweep
 from mldrl_lite.runs.process import limits
 from mldrl_lite.runs.process.interrupts import heard_between_steps
+from mldrl_lite.runs.process.kernel import Kernel
 
 # The parent of a sweep whose runs are pretended: they say that they have begun, and take their time.
 PRETENDED = """
 import sys, time
 from pathlib import Path
+from types import SimpleNamespace
 from mldrl_lite.__main__ import main
 from mldrl_lite.runs import launch
 
@@ -120,6 +123,19 @@ def test_a_signal_waits_for_the_end_of_a_step_and_then_reaches_its_own_handler()
     finally:
         signal.signal(signal.SIGTERM, before)
     assert seen == [signal.SIGTERM]
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no groups of processes")
+def test_the_number_of_a_kernel_that_has_ended_is_left_alone(monkeypatch: pytest.MonkeyPatch):
+    ended = []
+    monkeypatch.setattr(os, "killpg", lambda number, _: ended.append(number))
+    kernel = Kernel(kernel_name="python3")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        kernel.provisioner = SimpleNamespace(process=process)
+        kernel.end()
+    assert process.wait(timeout=60) is not None
+    kernel.end()
+    assert ended == [process.pid]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

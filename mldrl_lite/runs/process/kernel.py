@@ -64,9 +64,11 @@ class Kernel(AsyncKernelManager):
         pid, process = self.pid, getattr(self.provisioner, "process", None)
         started = strays.descendants(pid) if pid else []
         with suppress(OSError):
-            if process and hasattr(os, "killpg"):
+            if process is None or process.poll() is not None:  # its number may be another's by now
+                pass
+            elif hasattr(os, "killpg"):
                 os.killpg(process.pid, signal.SIGKILL)  # its session: the kernel and what it has started
-            elif process:
+            else:
                 process.kill()
         strays.end(started)
 
