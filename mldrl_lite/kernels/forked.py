@@ -85,6 +85,8 @@ def _die_with(heard: int) -> None:
 
 def _forget_the_fork() -> None:
     """Set what an import draws or looks up, and a kernel has of its own; `random` sees to itself after a fork."""
+    if (pandas := sys.modules.get("pandas")) and not pandas.get_option("display.max_columns"):
+        pandas.set_option("display.max_columns", 20)  # what it sets where it is imported in a kernel: no terminal
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
     if torch := sys.modules.get("torch"):

@@ -94,6 +94,7 @@ state["bars"] = str(Tqdm.__mro__)
 state["interactive"] = getattr(fabric, "_IS_INTERACTIVE", None)
 state["backend"] = [plt.get_backend(), str(plt.rcParams["figure.dpi"]), plt.isinteractive()]
 state["comms"] = sorted(get_ipython().kernel.comm_manager.targets)
+state["columns"] = __import__("pandas").get_option("display.max_columns")
 state["threads"] = [torch.get_num_threads(), sorted(p["num_threads"] for p in threadpoolctl.threadpool_info())]
 state["start method"] = torch.multiprocessing.get_start_method()
 """
