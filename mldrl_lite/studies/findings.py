@@ -58,6 +58,11 @@ def rises(labels: Ints, watched: Floats, cuts: int = 200) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["where it was picked", "on other samples"])
 
 
+def rows_of_rises(found: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return, for each half, the mean rise and the limits of the middle 90 % of the cuts, in plain values."""
+    return _rows(found.describe(percentiles=[0.05, 0.95]).T[["mean", "5%", "95%"]].rename_axis("half"))
+
+
 def summarise(labels: Ints, results: Mapping[str, Floats], watched: Floats) -> pd.DataFrame:
     """Return a row per model and metric: `n` runs, `mean`, `sd`, and `low` and `high` of the bootstrap.
 
@@ -118,9 +123,7 @@ def find(
     return {
         "looks": list(looks),
         "curves": {name: curve.round(4).tolist() for name, curve in look_scores(labels, watched).items()},
-        "rises": _rows(
-            rises(labels, watched).describe(percentiles=[0.05, 0.95]).T[["mean", "5%", "95%"]].rename_axis("half")
-        ),
+        "rises": rows_of_rises(rises(labels, watched)),
         "search": searched(search),
         "summary": _rows(summarise(labels, results, watched)),
         "differences": _rows(differences(labels, results)),

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytorch_lightning
 import torch
 from sklearn.model_selection import StratifiedKFold
@@ -128,33 +127,3 @@ def score_parts(
         evaluate(labels[cuts[fold][1]], result[-1], binary=True)["auroc"]
         for (_, fold), result in zip(parts, results, strict=True)
     ]
-
-
-def cross_validate(
-    candidates: Mapping[str, Recipe],
-    samples: Samples,
-    train: Ints,
-    cache: str | Path,
-    folds: int = 5,
-    seeds: int = 2,
-    executor: Executor | None = None,
-) -> pd.DataFrame:
-    """Score recipes on parts of the training samples that they have not learned from.
-
-    The rows `train` are cut into stratified folds, the same for all candidates. No other row is looked at.
-
-    Returns:
-        A row per candidate, fold and seed: `recipe`, `fold`, `seed`, and the metrics of `evaluate`.
-    """
-    labels = samples.labels[train]
-    cuts = list(StratifiedKFold(folds, shuffle=True, random_state=0).split(labels, labels))
-    runs = [(name, fold, seed) for name in candidates for fold in range(folds) for seed in range(seeds)]
-    tasks = [make_task(samples, train[rest], train[held_out]) for rest, held_out in cuts]
-    results = fit_all(
-        [FitCall(candidates[name], seed, tasks[fold]) for name, fold, seed in runs], cache, executor, "cross-validation"
-    )
-    metrics = [
-        evaluate(labels[cuts[fold][1]], result[-1], result.shape[-1] == 2)
-        for (_, fold, _), result in zip(runs, results, strict=True)
-    ]
-    return pd.DataFrame(runs, columns=["recipe", "fold", "seed"]).join(pd.DataFrame(metrics))

@@ -210,6 +210,45 @@ EXERCISES: dict[str, dict[str, Steps]] = {
         ),
     },
     "07_experiments": {
+        "check_runs_that_start": Steps(
+            "[Call it again](#Call-it-again) and [Let a run fail](#Let-a-run-fail) show what starts and what does not.",
+            "runs_that_start = ...  # combinations that are wanted, less those that ended well",
+        ),
+        "check_fair_difference": Steps(
+            "the table above the task shows which fold has one run only; [Make one result of the "
+            "folds](#Make-one-result-of-the-folds) compares fold by fold.",
+            "def fair_gain(table, first, second):\n"
+            "    by_fold = ...  # a row per fold, a column per rate\n"
+            "    return ...  # the mean of the differences of the two columns",
+        ),
+        "check_sweep_command": Steps(
+            "[Sweep over folds](#Sweep-over-folds) has one; `mldrl-lite sweep --help` lists what it takes.",
+            'my_command = "mldrl-lite sweep NOTEBOOK -p ... -p ... -j ... -o ..."',
+        ),
+    },
+    "08_speed_and_scale": {
+        "check_shared_steps": Steps(
+            "[Share one training between two processes](#Share-one-training-between-two-processes) counts the steps "
+            "of two.",
+            "samples_each = ...\nsteps_of_four = ...  # batches of samples_each; what is left over is a batch, too",
+        ),
+        "check_lean_run": Steps(
+            "[Measure one setting at a time](#Measure-one-setting-at-a-time) shows what logging and checkpoints cost.",
+            "def my_lean_run(folder):\n"
+            "    keeper = ModelCheckpoint(monitor=..., ...)\n"
+            '    return {"logger": CSVLogger(folder), "callbacks": [keeper], "log_every_n_steps": ...}',
+        ),
+        "check_quick_samples": Steps(
+            "the counts above the task say how often the limits are worked out; once would do. [Profile a "
+            "fit](#Profile-a-fit) counts calls, too.",
+            "class QuickSamples(Dataset):\n"
+            "    def __init__(self, features):\n"
+            "        ...  # what is the same for all samples\n"
+            "    def __getitem__(self, index):\n"
+            "        return ...",
+        ),
+    },
+    "09_honest_comparison": {
         "check_honest_score": Steps(
             "[Look where one must not look](#Look-where-one-must-not-look) picks by the test set; here another array "
             "picks.",
@@ -230,30 +269,11 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "the formula stands in the task; the [interval of an accuracy](#Put-intervals-on-it) is the same one.",
             "test_size = ...  # solve 1.96 * (p * (1 - p) / n) ** 0.5 == 0.02 for n",
         ),
-        "check_own_recipe": Steps(
-            "[Choose on the training samples](#Choose-on-the-training-samples) compares recipes as the check does.",
-            "my_recipe = Recipe(hidden_dim=..., lr=..., epochs=...)",
-        ),
-    },
-    "08_speed_and_scale": {
-        "check_shared_steps": Steps(
-            "[Share one training between two processes](#Share-one-training-between-two-processes) counts the steps "
-            "of two.",
-            "samples_each = ...\nsteps_of_four = ...  # batches of samples_each; what is left over is a batch, too",
-        ),
-        "check_break_even": Steps(
-            "[Measure one setting at a time](#Measure-one-setting-at-a-time) tells what compiling costs once, and what "
-            "it saves at each step.",
-            "def my_break_even(cost, before, after):\n"
-            "    if ...:  # a step saves nothing\n"
-            "        return None\n"
-            "    return ...  # the cost, by what a step saves; up to a whole number",
-        ),
-        "check_lean_run": Steps(
-            "[Measure one setting at a time](#Measure-one-setting-at-a-time) shows what logging and checkpoints cost.",
-            "def my_lean_run(folder):\n"
-            "    keeper = ModelCheckpoint(monitor=..., ...)\n"
-            '    return {"logger": CSVLogger(folder), "callbacks": [keeper], "log_every_n_steps": ...}',
+        "check_mended_test": Steps(
+            "[Choose on the training samples](#Choose-on-the-training-samples) chooses by cross-validation.",
+            "def mended_test(train_x, train_y, test_x, test_y):\n"
+            "    best = ...  # of KS, by the training samples alone\n"
+            "    return ...  # the accuracy of that model on the test samples",
         ),
     },
     "A1_trainer_argument_atlas": {

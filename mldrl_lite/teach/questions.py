@@ -508,39 +508,6 @@ _A2 = (
 
 _07 = (
     _ask(
-        "Of 21 looks at the test samples, somebody reports the best. The network and its training are untouched. What "
-        "is wrong with it?",
-        "Look where one must not look",
-        _no(
-            "Nothing: that epoch really is the best one.",
-            "On these people. On others, much of the rise is gone: the page picks on one half and looks at the other.",
-        ),
-        _yes(
-            "The test labels have chosen the epoch, so the result no longer tells how others will fare.",
-            "What takes part in a choice cannot judge it. The training alone need not have seen the labels.",
-        ),
-        _no(
-            "One should report the mean of the 21 looks instead.",
-            "That would be honest, but of what? Choose the epoch with other samples, and test once.",
-        ),
-    ),
-    _ask(
-        "Ten seeds give an accuracy of 0.82 ± 0.01 on 106 test samples. How sure is the 0.82?",
-        "Put intervals on it",
-        _no(
-            "Within 0.01 or so: that is what ten runs have shown.",
-            "The ten runs were judged on the same 106 people. They show what another seed does, no more.",
-        ),
-        _no(
-            "Within 0.003: the mean of ten runs is surer than one run.",
-            "As to the seed it is. More seeds do not bring more people.",
-        ),
-        _yes(
-            "Within 0.07 or so, at 95 %: other people would give another number.",
-            "One person is about 0.01. The bootstrap draws other people, and its interval is that wide.",
-        ),
-    ),
-    _ask(
         "In a sweep of fifty runs, run 37 fails. What does the same call do the next day?",
         "Let a run fail",
         _yes(
@@ -554,6 +521,39 @@ _07 = (
         _no(
             "Nothing, as the folder of the sweep is not empty.",
             "It looks at each run. The one that failed is not done.",
+        ),
+    ),
+    _ask(
+        "A search has tried forty learning rates on validation data. The best has an accuracy of 0.86 there. What may "
+        "be reported?",
+        "Search without a look at the test",
+        _no(
+            "0.86: the test samples had no part in it.",
+            "The best of forty means flatters: chance has helped to choose it. Other samples have to judge it.",
+        ),
+        _no(
+            "The best test accuracy of the forty, as the test was not the goal.",
+            "Then the test chooses after all. That is why the search hides these results.",
+        ),
+        _yes(
+            "The test accuracy of that one choice, and how many were tried.",
+            "The validation data chose, the test data judge once. `--reveal` shows it, and records the look.",
+        ),
+    ),
+    _ask(
+        "Ten folds give ten accuracies. Why is sd/√10 too small for the error of their mean?",
+        "Make one result of the folds",
+        _no(
+            "Because ten is a small number; with more folds it would fit.",
+            "More folds share even more of their training data. The formula, not the number, is wrong.",
+        ),
+        _yes(
+            "Because the models of two folds have learned from nearly the same samples.",
+            "The ten numbers are not independent. Nadeau and Bengio add the share of test to training samples.",
+        ),
+        _no(
+            "Because the test parts of the folds overlap.",
+            "They do not: each sample is tested once. What overlaps is the training data.",
         ),
     ),
 )
@@ -609,6 +609,59 @@ _08 = (
     ),
 )
 
+_09 = (
+    _ask(
+        "Of 21 looks at the test samples, somebody reports the best. The network and its training are untouched. What "
+        "is wrong with it?",
+        "Look where one must not look",
+        _no(
+            "Nothing: that epoch really is the best one.",
+            "On these people. On others, much of the rise is gone: the page picks on one half and looks at the other.",
+        ),
+        _yes(
+            "The test labels have chosen the epoch, so the result no longer tells how others will fare.",
+            "What takes part in a choice cannot judge it. The training alone need not have seen the labels.",
+        ),
+        _no(
+            "One should report the mean of the 21 looks instead.",
+            "That would be honest, but of what? Choose the epoch with other samples, and test once.",
+        ),
+    ),
+    _ask(
+        "Ten seeds give an accuracy of 0.82 ± 0.01 on 106 test samples. How sure is the 0.82?",
+        "Put intervals on it",
+        _no(
+            "Within 0.01 or so: that is what ten runs have shown.",
+            "The ten runs were judged on the same 106 people. They show what another seed does, no more.",
+        ),
+        _no(
+            "Within 0.003: the mean of ten runs is surer than one run.",
+            "As to the seed it is. More seeds do not bring more people.",
+        ),
+        _yes(
+            "Within 0.07 or so, at 95 %: other people would give another number.",
+            "One person is about 0.01. The bootstrap draws other people, and its interval is that wide.",
+        ),
+    ),
+    _ask(
+        "A network has an area of 0.91, logistic regression 0.90, on the same people. The interval of the difference "
+        "goes from -0.02 to 0.04. What follows?",
+        "Give the verdict",
+        _no(
+            "The network is better, if only by a little.",
+            "Other people might turn the sign. The interval holds 0 and what lies below it.",
+        ),
+        _no(
+            "Both are equally good.",
+            "Nobody has shown that, either: 0.04 is in the interval, too. More people would tell.",
+        ),
+        _yes(
+            "These people do not tell them apart.",
+            "A difference whose interval holds 0 is no result. It is no proof that there is none.",
+        ),
+    ),
+)
+
 SELF_TESTS: dict[str, tuple[Question, ...]] = {
     "00": _00,
     "01": _01,
@@ -619,6 +672,7 @@ SELF_TESTS: dict[str, tuple[Question, ...]] = {
     "06": _06,
     "07": _07,
     "08": _08,
+    "09": _09,
     "A1": _A1,
     "A2": _A2,
 }

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import psutil
 import pytest
 from small_study import QUICK, SAMPLES, TASK, TEST, TRAIN
@@ -111,16 +110,13 @@ def test_a_pool_ends_with_its_parent(tmp_path: Path):
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
 
 
-def test_the_choice_does_not_see_the_test_samples(tmp_path: Path):
-    candidates = {"slow": replace(QUICK, lr=1e-6), "quick": replace(QUICK, hidden_dim=32, epochs=8)}
-    trials = fits.cross_validate(candidates, SAMPLES, TRAIN, tmp_path / "a", folds=2, seeds=1)
-    views = tuple(view.copy() for view in SAMPLES.views)
-    for view in views:
-        view[TEST] = np.nan
-    spoiled = replace(SAMPLES, views=views, labels=np.where(np.arange(160) < 120, SAMPLES.labels, 7))
-    pd.testing.assert_frame_equal(
-        fits.cross_validate(candidates, spoiled, TRAIN, tmp_path / "b", folds=2, seeds=1), trials
+def test_a_part_is_scored_by_a_model_that_has_not_learned_from_it(tmp_path: Path):
+    quick = replace(QUICK, hidden_dim=32, epochs=8)
+    areas = fits.score_parts([(quick, 0), (quick, 1), (replace(quick, lr=1e-6), 0)], SAMPLES, TRAIN, tmp_path, folds=2)
+    assert areas[0] > areas[2]
+    spoiled = replace(
+        SAMPLES, views=tuple(np.where(np.isin(np.arange(160), TEST)[:, None], np.nan, v) for v in SAMPLES.views)
     )
-    assert trials.groupby("recipe")["auroc"].mean().idxmax() == "quick"
-    assert list(trials.columns) == ["recipe", "fold", "seed", "accuracy", "f1", "auroc"]
-    assert len(trials) == 4
+    assert fits.score_parts([(quick, 0), (quick, 1)], spoiled, TRAIN, tmp_path / "b", folds=2) == areas[:2]
+    turned = replace(SAMPLES, labels=1 - SAMPLES.labels)  # what is held out is judged by its own labels
+    assert fits.score_parts([(quick, 0)], turned, TRAIN, tmp_path / "c", folds=2) != areas[:1]

@@ -93,7 +93,7 @@ def test_a_terminal_shows_the_answers_after_the_questions():
     assert "   a) " in questions
 
 
-@pytest.mark.parametrize("number", ["0", "09", "quickstart", None, 3])
+@pytest.mark.parametrize("number", ["0", "10", "quickstart", None, 3])
 def test_an_unknown_notebook_is_named(number: object):
     with pytest.raises(InputError, match=f"No notebook has the number {number!r}.*give one of 00, 01"):
         self_test(number)
@@ -182,7 +182,7 @@ def test_04_the_options_about_one_and_one_point_zero(quiet_trainer):
         assert model.validated_after == validated_after
 
 
-def test_07_an_accuracy_of_so_few_people_is_known_within_seven_points():
+def test_09_an_accuracy_of_so_few_people_is_known_within_seven_points():
     assert pytest.approx(0.07, abs=0.005) == 1.96 * (0.82 * 0.18 / 106) ** 0.5
     assert pytest.approx(0.01, abs=0.001) == 1 / 106
 

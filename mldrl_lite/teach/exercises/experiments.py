@@ -1,15 +1,16 @@
 """The checks of notebook 07."""
 
+import argparse
 import contextlib
 import io
 import math
-import tempfile
+import shlex
+from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
+import pandas as pd
 
-from mldrl_lite.sources import simulated
+from mldrl_lite.messages import InputError
 from mldrl_lite.teach.exercises.feedback import (
     Feedback,
     described,
@@ -24,179 +25,131 @@ from mldrl_lite.teach.exercises.trial import apart
 
 
 @in_steps
-def check_honest_score(answer: object) -> Feedback:
-    """Check a function that picks, for each run, the epoch that is best on validation, and scores it on test."""
-    if nudge := not_a_function(answer):
-        return nudge
-    validation, test = np.random.default_rng(0).uniform(size=(2, 6, 9))
-    try:
-        with apart():
-            given = number(answer(validation.copy(), test.copy()))
-    except Exception as error:
-        return not_yet(f"called with two arrays of 6 runs and 9 epochs, it stops with {type(error).__name__}: {error}")
-    if given is None:
-        return not_yet("it should return one number, the mean over the runs.")
-    return _judge_honest_score(given, validation, test)
-
-
-def _judge_honest_score(given: float, validation: np.ndarray, test: np.ndarray) -> Feedback:
-    runs = np.arange(len(test))
-    feedback = [
-        (test[runs, validation.argmax(axis=1)].mean(), ""),
-        (test.max(axis=1).mean(), "that is the best of each run on test: the leak. Which array may choose?"),
-        (validation.max(axis=1).mean(), "that is what the picked epochs give where they were picked; who judges?"),
-        (test[:, validation.mean(axis=0).argmax()].mean(), "that is one epoch for all; each run may pick its own."),
-        (test[:, -1].mean(), "that is the last epoch, honest too, but nothing has been picked."),
-        (test[runs, validation.argmin(axis=1)].mean(), "that is the worst epoch on validation; here more is better."),
-        (validation.argmax(axis=1).mean(), "that is the mean number of the epoch; what does test give there?"),
-    ]
-    nearest, nudge = min(feedback, key=lambda pair: abs(given - pair[0]))
-    if not math.isclose(given, nearest, abs_tol=6e-5):  # somebody may have rounded
-        return not_yet("for a single run: where is its row of validation largest, and what is in test there?")
-    if nudge:
-        return not_yet(nudge)
-    return right("the validation set picks, the test set judges, and neither does the other's work.")
-
-
-@in_steps
-def check_difference_interval(answer: object) -> Feedback:
-    """Check a function that returns the 95 % bootstrap interval of the difference of two accuracies, paired."""
-    if nudge := not_a_function(answer):
-        return nudge
-    labels, first, second = _two_models()
-    # In several orders, so that the luck of the draws evens out.
-    orders = np.random.default_rng(0).permuted(np.tile(np.arange(len(labels)), (4, 1)), axis=1)
-    try:
-        with apart():
-            limits = [_two_limits(answer(labels[order], first[order], second[order])) for order in orders]
-            turned = _two_limits(answer(labels.copy(), second.copy(), first.copy()))
-            of_equals = _two_limits(answer(labels.copy(), second.copy(), second.copy()))
-    except Exception as error:
-        return not_yet(f"called with three arrays of 2000 classes, it stops with {type(error).__name__}: {error}")
-    if None in (*limits, turned, of_equals):
-        return not_yet("it should return two numbers, the lower and the upper limit.")
-    if _drew_nothing(limits):
-        return not_yet("whatever the order of the people, the limits are the same: a formula made them, and no draws.")
-    low, high = np.mean(limits, axis=0)
-    if low <= high and high > 0 and turned[1] > 0:
-        return not_yet("a model that knows less has no negative difference; does the sign get lost?")
-    return _judge_difference_interval(low, high, of_equals)
-
-
-_DIFFERENCE, _SD = 0.2, 0.6  # of being right, first minus second: in the mean, and from person to person
-
-
-def _two_models() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return labels, and what two models say: 55 % both right, 30 % only the first, 10 % only the second, 5 % none."""
-    labels, person = np.arange(2000) % 2, np.arange(2000) // 2 % 20
-    first_right, second_right = person < 17, (person < 11) | (person == 17) | (person == 18)
-    return labels, np.where(first_right, labels, 1 - labels), np.where(second_right, labels, 1 - labels)
-
-
-def _two_limits(given: object) -> tuple[float, float] | None:
-    try:
-        low, high = given
-    except (TypeError, ValueError):
-        return None
-    limits = number(low), number(high)
-    return None if None in limits else limits
-
-
-def _drew_nothing(limits: list[tuple[float, float]]) -> bool:
-    """Say whether the limits are alike in every order, and none of the values that a mean over 2000 people can have."""
-    people = np.array(limits) * 2000
-    return np.ptp(people, axis=0).max() < 1e-6 and not np.allclose(people, people.round(), atol=1e-6)
-
-
-def _judge_difference_interval(low: float, high: float, of_equals: tuple[float, float]) -> Feedback:
-    expected = 2 * 1.96 * _SD / math.sqrt(2000)
-    if low > high:
-        return not_yet("the lower limit comes first.")
-    if high < 0:
-        return not_yet("a model that knows more gets a negative difference; which accuracy is taken from which?")
-    if any(limit != 0 for limit in of_equals if not math.isnan(limit)):  # some methods know no interval of a constant
-        return not_yet("a model differs from itself: each draw has to be of the same people for both models.")
-    if high - low < 0.1 * expected:
-        return not_yet("the interval has hardly any width; may a draw hold the same person twice?")
-    if high < _DIFFERENCE and high - low < 0.6 * expected:
-        return not_yet("both limits lie at the lower end of the draws; np.quantile counts to 1, np.percentile to 100.")
-    if not low < _DIFFERENCE < high:
-        return not_yet(
-            "it misses the difference in the samples themselves; is it the two accuracies that you subtract?"
-        )
-    if not 0.92 < (high - low) / expected < 1.12:
-        wide = "wide" if high - low > expected else "narrow"
-        return not_yet(
-            f"it is too {wide} for 95 %: how much is cut off at each end, and how many people are in a draw?"
-        )
-    return right("the same people for both, so what is hard for both does not count as a difference.")
-
-
-@in_steps
-def check_test_size(answer: object, accuracy: float, reach: float) -> Feedback:
-    """Check the number of test samples for which the 95 % interval of an accuracy reaches `reach` to each side."""
+def check_runs_that_start(answer: object, held: int, failed: int, wanted: int) -> Feedback:
+    """Check how many runs of a sweep start where its folder holds some, a few of which have failed."""
     if nudge := not_answered(answer, "a number"):
         return nudge
-    given, variance = number(answer), accuracy * (1 - accuracy)
-    if given is None:
-        return not_yet(f"{described(answer)}; give a number.")
-    needed = variance * (1.96 / reach) ** 2
-    if 0.95 * needed < given < 1.1 * needed:
-        return right(f"about {needed:.0f}. Four times as many people halve it.")
+    given = number(answer)
+    if given == wanted - (held - failed):
+        return right("what ended well is not run again; what failed is, and so is what is new.")
     nudges = {
-        variance / reach**2: "that is for one standard deviation; a 95 % interval reaches 1.96 of them.",
-        variance
-        * (2 * 1.96 / reach) ** 2: "that is for an interval of this width in all; it reaches so far to each side.",
-        math.sqrt(needed): "the number of samples stands below a root; what becomes of the root?",
-        variance * 1.96 / reach**2: "1.96 stands outside the root: what happens to it when you square?",
-        (1.96 / reach) ** 2: "that leaves out how much the answers vary: p (1 - p).",
-        (1.96 / reach) ** 2 / 4: "that is for an accuracy of one half, the worst case; this one is known better.",
+        wanted: "that is all of them; what becomes of the runs that ended well?",
+        wanted - held: "those are the new ones; a run that failed is not done, either.",
+        failed: "those are the ones that failed; and which combinations are new?",
+        held - failed: "so many are done; how many are left of all that are wanted?",
+        (wanted - held) // 2 + failed: "the new fold is run with each of the seeds.",
     }
-    near = [nudge for value, nudge in nudges.items() if abs(given / value - 1) < 0.03]
-    return not_yet(near[0] if near else f"set 1.96 √(p (1 - p) / n) equal to {reach}, and solve for n.")
+    return not_yet(nudges.get(given, "count all combinations, and take away those that ended well."))
 
 
 @in_steps
-def check_own_recipe(answer: object, most_epochs: int = 25, distance: float = 0.02) -> Feedback:
-    """Cross-validate a recipe on simulated samples and compare its area under the ROC curve with a linear model's."""
-    from mldrl_lite.studies.recipes import Recipe
-
-    if nudge := not_answered(answer, "a Recipe(...)"):
+def check_fair_difference(answer: object) -> Feedback:
+    """Check a function that compares two settings on the folds that both have."""
+    if nudge := not_a_function(answer):
         return nudge
-    if not isinstance(answer, Recipe):
-        return not_yet(f"{described(answer)}; give a Recipe(...), with the values that you choose in the parentheses.")
-    if answer.epochs > most_epochs:
-        return not_yet(f"it trains for {answer.epochs} epochs; the exercise allows {most_epochs}.")
-    if answer.hidden_dim > 1000:
-        return not_yet(f"with hidden_dim={answer.hidden_dim} the check would take long; stay at 1000 or less.")
     try:
         with apart():
-            network, linear = _cross_validated(answer)
-    except Exception as error:  # such as weights that are no numbers any more
-        return not_yet(f"training with it ends in {type(error).__name__}: {error} Is a value much too large?")
-    found = f"{network:.3f} in cross-validation, logistic regression {linear:.3f}"
-    if network >= linear - distance:
-        return right(f"{found}. To report it, you would now run it once on a test set that no trial has seen.")
-    if network < 0.6:
-        return not_yet(
-            f"{found}: it has hardly learned, or learned and lost it. Is the learning rate much too low, or high? Are "
-            "the epochs too few?"
-        )
-    return not_yet(f"{found}. Which of width, learning rate and number of epochs has not enough, or too much?")
+            given = [number(answer(table.copy(), 0.001, 0.01)) for table in (_sweep(), _sweep(shuffled=True))]
+            back = number(answer(_sweep(), 0.01, 0.001))
+    except Exception as error:
+        return not_yet(f"called with a table of a sweep, it stops with {type(error).__name__}: {error}")
+    if None in (*given, back):
+        return not_yet("it should return one number, the mean gain.")
+    return _judge_fair_difference(*given, back)
 
 
-def _cross_validated(recipe: object) -> tuple[float, float]:
-    """Return two areas under the ROC curve, of a recipe and of logistic regression, on the same three folds."""
-    from mldrl_lite.studies.baselines import fit_baseline
-    from mldrl_lite.studies.fits import cross_validate
-    from mldrl_lite.studies.recipes import make_task
+_GAINS = (-0.03, -0.01, -0.02, -0.04)
+"""Of the larger rate over the smaller one, on the folds that both have; on the fifth, a hard one, its run failed."""
 
-    samples = simulated()
-    train = np.flatnonzero(np.arange(len(samples.labels)) % 4)
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
-        network = cross_validate({"yours": recipe}, samples, train, folder, folds=3, seeds=1)["auroc"].mean()
-    labels = samples.labels[train]
-    cuts = StratifiedKFold(3, shuffle=True, random_state=0).split(labels, labels)
-    tasks = [(make_task(samples, train[rest], train[part]), labels[part]) for rest, part in cuts]
-    areas = [roc_auc_score(truth, fit_baseline("logistic regression", task)[0][:, 1]) for task, truth in tasks]
-    return float(network), float(np.mean(areas))
+
+def _sweep(shuffled: bool = False) -> pd.DataFrame:
+    folds, easy = np.arange(5), np.array([0.8, 0.9, 0.85, 0.82, 0.4])
+    gains = np.array([*_GAINS, np.nan])
+    parts = [
+        pd.DataFrame({"cv": folds, "lr": lr, "accuracy": accuracy, "status": "ok"})
+        for lr, accuracy in ((0.001, easy), (0.01, easy + gains))
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    table.loc[table["accuracy"].isna(), "status"] = "failed"
+    return table.sample(frac=1, random_state=2).reset_index(drop=True) if shuffled else table
+
+
+def _judge_fair_difference(gain: float, shuffled: float, back: float) -> Feedback:
+    fair = float(np.mean(_GAINS))
+    if math.isnan(gain):
+        return not_yet("it returns NaN: what stands in the table for the run that failed?")
+    if math.isclose(gain, -fair, abs_tol=1e-9):
+        return not_yet("the sign is turned: a second setting that is worse has a negative gain.")
+    if math.isclose(gain, 4 * fair / 5, abs_tol=1e-9):
+        return not_yet("the fold with the failed run counts as no gain; it says nothing either way.")
+    if gain > 0:
+        return not_yet("it still finds a gain, where each fold shows a loss: are the two means of the same folds?")
+    if not math.isclose(gain, shuffled, abs_tol=1e-9):
+        return not_yet("with the rows in another order it returns another number; by what are two rows a pair?")
+    if not math.isclose(gain, fair, abs_tol=1e-9):
+        return not_yet("it is another number than the mean of the gains of the folds that both settings have.")
+    if not math.isclose(back, -fair, abs_tol=1e-9):
+        return not_yet("with the two rates exchanged, the gain should change its sign.")
+    return right("pairs on the same fold: a hard fold is hard for both, and a failed run drops its pair.")
+
+
+@in_steps
+def check_sweep_command(answer: object) -> Feedback:
+    """Check a command that sweeps `train.ipynb` over ten folds and some learning rates, two or more runs at once."""
+    if nudge := not_answered(answer, "a text"):
+        return nudge
+    if not isinstance(answer, str):
+        return not_yet(f"{described(answer)}; give the command as a text, between quotes.")
+    try:
+        words = shlex.split(answer.lstrip("! "))
+        if words[:2] != ["mldrl-lite", "sweep"]:
+            return not_yet("the command that runs all combinations begins with two words; which?")
+        options = _parsed(words[1:])
+        values = _values(options)
+    except (ValueError, InputError) as error:
+        return not_yet(f"the command would be refused: {error}")
+    return _judge_sweep_command(options, values)
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    from mldrl_lite.runs.commands import add_commands
+
+    parser, said = argparse.ArgumentParser(prog="mldrl-lite"), io.StringIO()
+    add_commands(parser.add_subparsers(required=True))
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            return parser.parse_args(words)
+    except SystemExit:
+        raise ValueError((said.getvalue().strip().splitlines() or ["it only shows help."])[-1]) from None
+
+
+_PARAMETERS = """
+data_type = "SIMULATED"  # the samples
+cv = 0  # which of ten folds is the test part: 0..9
+seed = 0  # where the random numbers start: 0 or more
+lr = 1e-3  # learning rate: above 0
+max_epochs = 5  # passes over the training data: 1 or more
+"""
+
+
+def _values(options: argparse.Namespace) -> dict[str, list[object]]:
+    from mldrl_lite.runs.notebook.parameters import check_names, declared_in
+
+    names, texts = declared_in(_PARAMETERS), dict(options.parameters)
+    check_names(texts, names, "train")
+    return {name: names[name].read_several(text) for name, text in texts.items()}
+
+
+def _judge_sweep_command(options: argparse.Namespace, values: dict[str, list[object]]) -> Feedback:
+    if options.notebook != Path("train.ipynb"):
+        return not_yet(f"it runs {options.notebook}; the notebook of this page is asked for.")
+    if sorted(values.get("cv", [])) != list(range(10)):
+        return not_yet(f"its folds are {values.get('cv', [0])}; there are ten, counted from 0.")
+    if len(set(values.get("lr", []))) < 2:
+        return not_yet("it compares no learning rates: give two values or more, with commas.")
+    if options.jobs < 2:
+        return not_yet("it runs one after the other; which option says how many at once?")
+    if options.out != Path("runs/mine"):
+        return not_yet(f"it writes into {options.out or 'a folder of its own choice'}; which option names the folder?")
+    count = math.prod(len(several) for several in values.values())
+    return right(f"{count} runs, {options.jobs} at a time.")

@@ -8,10 +8,19 @@ from pathlib import Path
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from mldrl_lite.teach.exercises.feedback import Feedback, in_steps, not_a_function, not_answered, not_yet, number, right
-from mldrl_lite.teach.exercises.trial import LogsItsLoss, apart, callbacks_in, within
+from mldrl_lite.teach.exercises.feedback import (
+    Feedback,
+    in_steps,
+    not_a_class,
+    not_a_function,
+    not_answered,
+    not_yet,
+    number,
+    right,
+)
+from mldrl_lite.teach.exercises.trial import LogsItsLoss, apart, callbacks_in
 
 
 @in_steps
@@ -32,42 +41,6 @@ def check_shared_steps(answer: object, n_samples: int, processes: int, batch_siz
     if given == processes * math.ceil(each / batch_size):
         return not_yet("that adds up the steps of all processes; do they step one after the other, or together?")
     return not_yet("first share the samples out, then cut the share of one process into batches.")
-
-
-@in_steps
-def check_break_even(answer: object) -> Feedback:
-    """Check a function that says after how many steps compiling has paid."""
-    if nudge := not_a_function(answer, "a function of three times"):
-        return nudge
-    pays = [(8.0, 0.5, 0.25), (5.0, 1.0, 0.25), (3.0, 0.75, 0.25), (4.0, 1.0, 0.25)]
-    never = [(1.0, 0.25, 0.5), (1.0, 0.5, 0.5)]
-    try:
-        with apart(), within(seconds=5):
-            given = [answer(*case) for case in pays + never]
-    except TimeoutError:
-        return not_yet("where a compiled step is no faster, it counts on and on; does compiling ever pay then?")
-    except ZeroDivisionError:
-        return not_yet(
-            "it divides by zero where a compiled step takes as long as before; does compiling ever pay then?"
-        )
-    except Exception as error:
-        return not_yet(f"called with three times, it ends in {type(error).__name__}: {str(error).strip()}")
-    return _judge_break_even([None if steps is None else number(steps) for steps in given], given)
-
-
-def _judge_break_even(steps: list[float | None], given: list[object]) -> Feedback:
-    if given[4] is not None or given[5] is not None:
-        return not_yet("it also names a step where a compiled step is no faster; None is asked for there.")
-    if steps == [32, 7, 6, 6, None, None]:
-        return right("the price, shared out over what each step saves, rounded up.")
-    if steps[0] == 16:
-        return not_yet("a compiled step takes time, too; how much does each step save?")
-    if steps[0] == 32 and None not in steps[:4] and (6 <= steps[1] < 7 or 5 <= steps[3] < 6):
-        cost = 5 if steps[1] < 7 else 4
-        return not_yet(f"at a cost of {cost} s and 0.75 s saved per step, so many steps have saved less than was paid.")
-    return not_yet(
-        f"a cost of 8 s, and steps of 0.25 s instead of 0.5 s: it returns {given[0]!r}. What has been saved by then?"
-    )
 
 
 @in_steps
@@ -173,3 +146,31 @@ class _FallsThenRises(LogsItsLoss):
     def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
         epoch = min(self.current_epoch, len(self.losses) - 1)
         self.log("val_loss", torch.tensor(self.losses[epoch]), batch_size=1)
+
+
+@in_steps
+def check_quick_samples(answer: object) -> Feedback:
+    """Check a dataset that scales its samples, and works out how to only once.
+
+    When the samples change after the first was taken, a scale that is worked out at each access changes with them.
+    """
+    if nudge := not_a_class(answer, Dataset):
+        return nudge
+    features = torch.rand(20, 3, generator=torch.Generator().manual_seed(0))
+    low, high = features.amin(0), features.amax(0)
+    try:
+        with apart():
+            given = features.clone()
+            samples = answer(given)
+            lengths, first = len(samples), torch.as_tensor(samples[4]).clone()
+            given[7] = 100.0
+            again = torch.as_tensor(samples[4])
+    except Exception as error:
+        return not_yet(f"made from a tensor, and asked for a sample, it ends in {type(error).__name__}: {error}")
+    if lengths != len(features):
+        return not_yet(f"of 20 samples, its len() says {lengths}.")
+    if first.shape != low.shape or not torch.allclose(first, (features[4] - low) / (high - low)):
+        return not_yet("a sample is not what it was: each feature from 0, at its lowest in all samples, to 1.")
+    if not torch.allclose(first, again):
+        return not_yet("it still looks through all samples whenever one is asked for; where is there a moment before?")
+    return right("once for all samples: what is the same at each access belongs into `__init__`.")

@@ -4,9 +4,7 @@ import contextlib
 import io
 import logging
 import os
-import signal
 import tempfile
-import threading
 import warnings
 from collections.abc import Iterator
 
@@ -66,25 +64,6 @@ def elsewhere() -> Iterator[str]:
     """Work in an empty folder that goes away."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         yield folder
-
-
-@contextlib.contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Raise a TimeoutError when the block takes longer, where the system has an alarm to set."""
-
-    def stop(*_: object) -> None:
-        raise TimeoutError
-
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def callbacks_in(arguments: dict[str, object]) -> list[object]:

@@ -1,157 +1,95 @@
 """Answers to the exercises of notebook 07."""
 
-import math
-
-import numpy as np
-from scipy.stats import bootstrap
-
 from answers import Answers, answers_to
-from mldrl_lite.studies.recipes import Recipe
 
 
-def by_loop(validation, test):
-    picked = [row.tolist().index(max(row)) for row in validation]
-    return sum(row[epoch] for row, epoch in zip(test, picked, strict=True)) / len(test)
-
-
-def by_take(validation, test):
-    return np.take_along_axis(test, validation.argmax(axis=1, keepdims=True), axis=1).mean()
-
-
-def by_mask(validation, test):
-    return test[validation == validation.max(axis=1, keepdims=True)].mean()
-
-
-@answers_to("check_honest_score")
-def honest_score() -> Answers:
-    rows = np.arange(6)
+@answers_to("check_runs_that_start")
+def runs_that_start() -> Answers:
     wrong = [
-        (lambda validation, test: test.max(axis=1).mean(), "the leak"),
-        (lambda validation, test: validation.max(axis=1).mean(), "who judges"),
-        (lambda validation, test: test[:, validation.mean(axis=0).argmax()].mean(), "one epoch for all"),
-        (lambda validation, test: test[:, -1].mean(), "the last epoch"),
-        (lambda validation, test: test[rows, validation.argmin(axis=1)].mean(), "worst epoch"),
-        (lambda validation, test: test[rows, validation.argmax(axis=1)], "one number"),
-        (lambda validation: validation.max(), "TypeError"),
+        (12, "all of them"),
+        (2, "is not done, either"),
+        (3, "combinations are new"),
+        (7, "left of all"),
+        (4, "each of the seeds"),
+        (10, "take away those"),
     ]
-    return Answers([by_loop, by_take, by_mask, lambda *both: round(by_take(*both), 4)], wrong)
+    return Answers([5, 5.0, 12 - 10 + 3], wrong, {"held": 10, "failed": 3, "wanted": 12})
 
 
-def paired(labels, first, second, seed=0):
-    draws = np.random.default_rng(seed).integers(len(labels), size=(1000, len(labels)))
-    difference = (first == labels).astype(float) - (second == labels)
-    return np.quantile(difference[draws].mean(axis=1), [0.025, 0.975])
+def by_pivot(table, first, second):
+    ok = table[table["status"] == "ok"].pivot(index="cv", columns="lr", values="accuracy")
+    return (ok[second] - ok[first]).mean()
 
 
-def drawn_one_by_one(labels, first, second):
-    random, found = np.random.default_rng(3), []
-    for _ in range(600):
-        who = random.choice(len(labels), len(labels))
-        found.append(np.mean(first[who] == labels[who]) - np.mean(second[who] == labels[who]))
-    found.sort()
-    return found[15], found[-16]
+def by_merge(table, first, second):
+    ok = table[table["status"] == "ok"]
+    both = ok[ok["lr"] == first].merge(ok[ok["lr"] == second], on="cv")
+    return (both["accuracy_y"] - both["accuracy_x"]).mean()
 
 
-def by_standard_deviation(labels, first, second):
-    draws = np.random.default_rng(1).integers(len(labels), size=(2000, len(labels)))
-    difference = ((first == labels).astype(float) - (second == labels))[draws].mean(axis=1)
-    return difference.mean() - 1.96 * difference.std(), difference.mean() + 1.96 * difference.std()
+def by_loop(table, first, second):
+    gains = []
+    for _, fold in table.dropna().groupby("cv"):
+        by_rate = dict(zip(fold["lr"], fold["accuracy"], strict=True))
+        if first in by_rate and second in by_rate:
+            gains.append(by_rate[second] - by_rate[first])
+    return sum(gains) / len(gains)
 
 
-def by_formula(labels, first, second):
-    difference = (first == labels).astype(float) - (second == labels)
-    reach = 1.96 * difference.std() / math.sqrt(len(labels))
-    return difference.mean() - reach, difference.mean() + reach
+def of_means(table, first, second):
+    means = table[table["status"] == "ok"].groupby("lr")["accuracy"].mean()
+    return means[second] - means[first]
 
 
-def unpaired(labels, first, second):
-    random, n = np.random.default_rng(0), len(labels)
-    ours, theirs = ((guess == labels)[random.integers(n, size=(1000, n))].mean(axis=1) for guess in (first, second))
-    return np.quantile(ours - theirs, [0.025, 0.975])
+def by_place(table, first, second):
+    one, other = (table[table["lr"] == lr].reset_index()["accuracy"] for lr in (first, second))
+    return (other - one).mean()
 
 
-def without_putting_back(labels, first, second):
-    random, right = np.random.default_rng(0), (first == labels).astype(float) - (second == labels)
-    return np.quantile([random.permutation(right).mean() for _ in range(200)], [0.025, 0.975])
+def failed_is_even(table, first, second):
+    wide = table.pivot(index="cv", columns="lr", values="accuracy")
+    return (wide[second] - wide[first]).fillna(0).mean()
 
 
-def ninety(labels, first, second):
-    draws = np.random.default_rng(0).integers(len(labels), size=(1000, len(labels)))
-    difference = (first == labels).astype(float) - (second == labels)
-    return np.quantile(difference[draws].mean(axis=1), [0.05, 0.95])
+def keeps_nan(table, first, second):
+    wide = table.pivot(index="cv", columns="lr", values="accuracy")
+    return (wide[second] - wide[first]).to_numpy().mean()
 
 
-def by_scipy(labels, first, second):
-    difference = (first == labels).astype(float) - (second == labels)
-    limits = bootstrap((difference,), np.mean, n_resamples=1000, random_state=0).confidence_interval
-    return limits.low, limits.high
-
-
-def without_labels(labels, first, second):
-    draws = np.random.default_rng(0).integers(len(labels), size=(1000, len(labels)))
-    return np.quantile((first != second)[draws].mean(axis=1), [0.025, 0.975])
-
-
-def without_sign(labels, first, second):
-    return sorted(np.abs(paired(labels, first, second)))
-
-
-def of_limits(labels, first, second):
-    ours, theirs = (paired(labels, guess, 1 - labels) for guess in (first, second))
-    return sorted(ours - theirs)
-
-
-def small_percentiles(labels, first, second):
-    draws = np.random.default_rng(0).integers(len(labels), size=(1000, len(labels)))
-    difference = (first == labels).astype(float) - (second == labels)
-    return np.percentile(difference[draws].mean(axis=1), [0.025, 0.975])
-
-
-@answers_to("check_difference_interval")
-def difference_interval() -> Answers:
+@answers_to("check_fair_difference")
+def fair_difference() -> Answers:
     wrong = [
-        (by_formula, "no draws"),
-        (unpaired, "the same people for both"),
-        (lambda labels, first, second: paired(labels, second, first), "which accuracy is taken from which"),
-        (without_putting_back, "the same person twice"),
-        (ninety, "too narrow"),
-        (without_labels, "the sign get lost"),
-        (without_sign, "the sign get lost"),
-        (of_limits, "too narrow"),
-        (small_percentiles, "np.percentile to 100"),
-        (lambda *guesses: paired(*guesses)[::-1], "lower limit comes first"),
-        (lambda *guesses: paired(*guesses).mean(), "two numbers"),
+        (of_means, "of the same folds"),
+        (by_place, "another order"),
+        (lambda table, first, second: by_pivot(table, second, first), "sign is turned"),
+        (failed_is_even, "counts as no gain"),
+        (keeps_nan, "NaN"),
+        (lambda table, first, second: -abs(by_pivot(table, first, second)), "change its sign"),
+        (lambda table, first, second: table, "one number"),
+        (lambda table: 0.0, "TypeError"),
     ]
-    return Answers([paired, drawn_one_by_one, by_standard_deviation, by_scipy], wrong)
+    return Answers([by_pivot, by_merge, by_loop], wrong)
 
 
-@answers_to("check_test_size")
-def test_size() -> Answers:
-    needed = 0.83 * 0.17 * (1.96 / 0.02) ** 2
-    wrong = [
-        (0.83 * 0.17 / 0.02**2, "one standard deviation"),
-        (4 * needed, "in all"),
-        (math.sqrt(needed), "becomes of the root"),
-        (1.96 * 0.83 * 0.17 / 0.02**2, "outside the root"),
-        (0.25 * (1.96 / 0.02) ** 2, "worst case"),
-        (100, "solve for n"),
-    ]
-    return Answers([needed, math.ceil(needed), 1400], wrong, {"accuracy": 0.83, "reach": 0.02})
-
-
-@answers_to("check_own_recipe")
-def own_recipe() -> Answers:
+@answers_to("check_sweep_command")
+def sweep_command() -> Answers:
     right = [
-        Recipe(hidden_dim=128, lr=3e-3, epochs=20, mixup=1.0),
-        Recipe(hidden_dim=64, lr=3e-3, epochs=25),
-        Recipe(hidden_dim=300, lr=1e-3, epochs=15),
+        "mldrl-lite sweep train.ipynb -p cv 0..9 -p lr 1e-4,1e-3 -j 2 -o runs/mine",
+        "!mldrl-lite sweep train.ipynb -p lr 0.001,0.01,0.1 -p cv 0..4,5,6,7,8..9 --jobs 4 --out runs/mine",
+        "mldrl-lite sweep -j 3 -o runs/mine -p cv 0..9 -p lr '1e-4, 1e-2' -p data_type WDBC train.ipynb",
     ]
     wrong = [
-        (Recipe(hidden_dim=50, lr=1e-6, epochs=5), "learning rate"),
-        (Recipe(hidden_dim=50, lr=1e-3, epochs=100), "allows 25"),
-        (Recipe(hidden_dim=2000, lr=1e-3, epochs=2), "would take long"),
-        (Recipe(lr=1e12, epochs=3), "much too large"),
-        ({"hidden_dim": 50}, "give a Recipe"),
-        (Recipe, "values that you choose"),
+        ("mldrl-lite run train.ipynb -p cv 0 -p lr 1e-3 -o runs/mine", "begins with two words"),
+        ("mldrl-lite sweep train.ipynb -p cv 0..8 -p lr 1e-4,1e-3 -j 2 -o runs/mine", "there are ten"),
+        ("mldrl-lite sweep train.ipynb -p cv 0..10 -p lr 1e-4,1e-3 -j 2 -o runs/mine", "there are ten"),
+        ("mldrl-lite sweep train.ipynb -p cv 0..9 -p lr 1e-3 -j 2 -o runs/mine", "no learning rates"),
+        ("mldrl-lite sweep train.ipynb -p cv 0..9 -p lr 1e-4,1e-3 -o runs/mine", "one after the other"),
+        ("mldrl-lite sweep train.ipynb -p cv 0..9 -p lr 1e-4,1e-3 -j 2", "names the folder"),
+        ("mldrl-lite sweep train.ipynb -p folds 0..9 -p lr 1e-4,1e-3 -j 2 -o runs/mine", "would be refused"),
+        ("mldrl-lite sweep train.ipynb -p cv 0..9 -p lr fast,slow -j 2 -o runs/mine", "would be refused"),
+        ("mldrl-lite sweep train.ipynb -p cv 0..9 --jbs 2", "would be refused"),
+        ("mldrl-lite sweep other.ipynb -p cv 0..9 -p lr 1e-4,1e-3 -j 2 -o runs/mine", "notebook of this page"),
+        ("mldrl-lite sweep train.ipynb -p lr '1e-4", "would be refused"),
+        (["mldrl-lite", "sweep"], "as a text"),
     ]
     return Answers(right, wrong)

@@ -2,8 +2,10 @@
 
 import math
 
+import torch
 from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from torch.utils.data import Dataset
 
 from answers import Answers, answers_to
 
@@ -21,45 +23,6 @@ def shared_steps() -> Answers:
         (62.5, "one process takes alone"),
     ]
     return Answers([16, 16.0, math.ceil(250 / 16)], wrong, given)
-
-
-def rounds_up(cost, before, after):
-    return math.ceil(cost / (before - after)) if before > after else None
-
-
-def counts(cost, before, after):
-    if before <= after:
-        return None
-    steps = 0
-    while cost + steps * after > steps * before:
-        steps += 1
-    return steps
-
-
-def counts_on_and_on(cost, before, after):
-    steps = 0
-    while cost + steps * after > steps * before:
-        steps += 1
-    return steps
-
-
-def floors_of_minus(cost, before, after):
-    saved = before - after
-    return None if saved <= 0 else float(-(-cost // saved))
-
-
-@answers_to("check_break_even")
-def break_even() -> Answers:
-    wrong = [
-        (lambda cost, before, after: int(cost / (before - after)) if before > after else None, "less than was paid"),
-        (lambda cost, before, after: math.ceil(cost / before) if before > after else None, "each step save"),
-        (lambda cost, before, after: math.ceil(cost / (before - after + 1e-12)), "no faster"),
-        (lambda cost, before, after: math.ceil(cost / (before - after)), "divides by zero"),
-        (lambda cost: cost, "TypeError"),
-        (lambda cost, before, after: round(cost / (before - after)) if before > after else None, "less than was paid"),
-        (counts_on_and_on, "counts on and on"),
-    ]
-    return Answers([rounds_up, counts, floors_of_minus], wrong)
 
 
 def every_second(folder):
@@ -112,3 +75,80 @@ def lean_run() -> Answers:
         (every_second("."), "takes a folder"),
     ]
     return Answers([every_better_one, every_second, once, by_root], wrong)
+
+
+class Scaled(Dataset):
+    def __init__(self, features):
+        self.features = self.scale(features)
+
+    def scale(self, features):
+        low, high = features.amin(0), features.amax(0)
+        return (features - low) / (high - low)
+
+    def __len__(self):
+        return len(self.features)
+
+    def __getitem__(self, index):
+        return self.features[index]
+
+
+class LimitsOnce(Scaled):
+    def scale(self, features):
+        self.low, self.high = features.min(dim=0).values, features.max(dim=0).values
+        return features
+
+    def __getitem__(self, index):
+        return (self.features[index] - self.low) / (self.high - self.low)
+
+
+class Lazy(Scaled):
+    scaled = None
+
+    def scale(self, features):
+        return features
+
+    def __getitem__(self, index):
+        if self.scaled is None:
+            self.scaled = Scaled(self.features).features
+        return self.scaled[index]
+
+
+class EachTime(LimitsOnce):
+    def scale(self, features):
+        return features
+
+    def __getitem__(self, index):
+        return Scaled(self.features)[index]
+
+
+class Unscaled(Scaled):
+    def scale(self, features):
+        return features
+
+
+class OfOneNumber(Scaled):
+    def scale(self, features):
+        return (features - features.min()) / (features.max() - features.min())
+
+
+class OneShort(Scaled):
+    def __len__(self):
+        return len(self.features) - 1
+
+
+class Endless(Scaled):
+    def __init__(self):
+        super().__init__(torch.rand(3, 3))
+
+
+@answers_to("check_quick_samples")
+def quick_samples() -> Answers:
+    wrong = [
+        (EachTime, "whenever one is asked for"),
+        (Unscaled, "not what it was"),
+        (OfOneNumber, "not what it was"),
+        (OneShort, "len() says 19"),
+        (Endless, "TypeError"),
+        (Scaled(torch.rand(3, 3)), "class"),
+    ]
+    return Answers([Scaled, LimitsOnce, Lazy], wrong)

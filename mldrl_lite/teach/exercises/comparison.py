@@ -1,0 +1,197 @@
+"""The checks of notebook 09."""
+
+import math
+
+import numpy as np
+
+from mldrl_lite.teach.exercises.feedback import (
+    Feedback,
+    described,
+    in_steps,
+    not_a_function,
+    not_answered,
+    not_yet,
+    number,
+    right,
+)
+from mldrl_lite.teach.exercises.trial import apart
+
+
+@in_steps
+def check_honest_score(answer: object) -> Feedback:
+    """Check a function that picks, for each run, the epoch that is best on validation, and scores it on test."""
+    if nudge := not_a_function(answer):
+        return nudge
+    validation, test = np.random.default_rng(0).uniform(size=(2, 6, 9))
+    try:
+        with apart():
+            given = number(answer(validation.copy(), test.copy()))
+    except Exception as error:
+        return not_yet(f"called with two arrays of 6 runs and 9 epochs, it stops with {type(error).__name__}: {error}")
+    if given is None:
+        return not_yet("it should return one number, the mean over the runs.")
+    return _judge_honest_score(given, validation, test)
+
+
+def _judge_honest_score(given: float, validation: np.ndarray, test: np.ndarray) -> Feedback:
+    runs = np.arange(len(test))
+    feedback = [
+        (test[runs, validation.argmax(axis=1)].mean(), ""),
+        (test.max(axis=1).mean(), "that is the best of each run on test: the leak. Which array may choose?"),
+        (validation.max(axis=1).mean(), "that is what the picked epochs give where they were picked; who judges?"),
+        (test[:, validation.mean(axis=0).argmax()].mean(), "that is one epoch for all; each run may pick its own."),
+        (test[:, -1].mean(), "that is the last epoch, honest too, but nothing has been picked."),
+        (test[runs, validation.argmin(axis=1)].mean(), "that is the worst epoch on validation; here more is better."),
+        (validation.argmax(axis=1).mean(), "that is the mean number of the epoch; what does test give there?"),
+    ]
+    nearest, nudge = min(feedback, key=lambda pair: abs(given - pair[0]))
+    if not math.isclose(given, nearest, abs_tol=6e-5):  # somebody may have rounded
+        return not_yet("for a single run: where is its row of validation largest, and what is in test there?")
+    if nudge:
+        return not_yet(nudge)
+    return right("the validation set picks, the test set judges, and neither does the other's work.")
+
+
+@in_steps
+def check_difference_interval(answer: object) -> Feedback:
+    """Check a function that returns the 95 % bootstrap interval of the difference of two accuracies, paired."""
+    if nudge := not_a_function(answer):
+        return nudge
+    labels, first, second = _two_models()
+    # In several orders, so that the luck of the draws evens out.
+    orders = np.random.default_rng(0).permuted(np.tile(np.arange(len(labels)), (4, 1)), axis=1)
+    try:
+        with apart():
+            limits = [_two_limits(answer(labels[order], first[order], second[order])) for order in orders]
+            turned = _two_limits(answer(labels.copy(), second.copy(), first.copy()))
+            of_equals = _two_limits(answer(labels.copy(), second.copy(), second.copy()))
+    except Exception as error:
+        return not_yet(f"called with three arrays of 2000 classes, it stops with {type(error).__name__}: {error}")
+    if None in (*limits, turned, of_equals):
+        return not_yet("it should return two numbers, the lower and the upper limit.")
+    if _drew_nothing(limits):
+        return not_yet("whatever the order of the people, the limits are the same: a formula made them, and no draws.")
+    low, high = np.mean(limits, axis=0)
+    if low <= high and high > 0 and turned[1] > 0:
+        return not_yet("a model that knows less has no negative difference; does the sign get lost?")
+    return _judge_difference_interval(low, high, of_equals)
+
+
+_DIFFERENCE, _SD = 0.2, 0.6  # of being right, first minus second: in the mean, and from person to person
+
+
+def _two_models() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return labels, and what two models say: 55 % both right, 30 % only the first, 10 % only the second, 5 % none."""
+    labels, person = np.arange(2000) % 2, np.arange(2000) // 2 % 20
+    first_right, second_right = person < 17, (person < 11) | (person == 17) | (person == 18)
+    return labels, np.where(first_right, labels, 1 - labels), np.where(second_right, labels, 1 - labels)
+
+
+def _two_limits(given: object) -> tuple[float, float] | None:
+    try:
+        low, high = given
+    except (TypeError, ValueError):
+        return None
+    limits = number(low), number(high)
+    return None if None in limits else limits
+
+
+def _drew_nothing(limits: list[tuple[float, float]]) -> bool:
+    """Say whether the limits are alike in every order, and none of the values that a mean over 2000 people can have."""
+    people = np.array(limits) * 2000
+    return np.ptp(people, axis=0).max() < 1e-6 and not np.allclose(people, people.round(), atol=1e-6)
+
+
+def _judge_difference_interval(low: float, high: float, of_equals: tuple[float, float]) -> Feedback:
+    expected = 2 * 1.96 * _SD / math.sqrt(2000)
+    if low > high:
+        return not_yet("the lower limit comes first.")
+    if high < 0:
+        return not_yet("a model that knows more gets a negative difference; which accuracy is taken from which?")
+    if any(limit != 0 for limit in of_equals if not math.isnan(limit)):  # some methods know no interval of a constant
+        return not_yet("a model differs from itself: each draw has to be of the same people for both models.")
+    if high - low < 0.1 * expected:
+        return not_yet("the interval has hardly any width; may a draw hold the same person twice?")
+    if high < _DIFFERENCE and high - low < 0.6 * expected:
+        return not_yet("both limits lie at the lower end of the draws; np.quantile counts to 1, np.percentile to 100.")
+    if not low < _DIFFERENCE < high:
+        return not_yet(
+            "it misses the difference in the samples themselves; is it the two accuracies that you subtract?"
+        )
+    if not 0.92 < (high - low) / expected < 1.12:
+        wide = "wide" if high - low > expected else "narrow"
+        return not_yet(
+            f"it is too {wide} for 95 %: how much is cut off at each end, and how many people are in a draw?"
+        )
+    return right("the same people for both, so what is hard for both does not count as a difference.")
+
+
+@in_steps
+def check_test_size(answer: object, accuracy: float, reach: float) -> Feedback:
+    """Check the number of test samples for which the 95 % interval of an accuracy reaches `reach` to each side."""
+    if nudge := not_answered(answer, "a number"):
+        return nudge
+    given, variance = number(answer), accuracy * (1 - accuracy)
+    if given is None:
+        return not_yet(f"{described(answer)}; give a number.")
+    needed = variance * (1.96 / reach) ** 2
+    if 0.95 * needed < given < 1.1 * needed:
+        return right(f"about {needed:.0f}. Four times as many people halve it.")
+    nudges = {
+        variance / reach**2: "that is for one standard deviation; a 95 % interval reaches 1.96 of them.",
+        variance
+        * (2 * 1.96 / reach) ** 2: "that is for an interval of this width in all; it reaches so far to each side.",
+        math.sqrt(needed): "the number of samples stands below a root; what becomes of the root?",
+        variance * 1.96 / reach**2: "1.96 stands outside the root: what happens to it when you square?",
+        (1.96 / reach) ** 2: "that leaves out how much the answers vary: p (1 - p).",
+        (1.96 / reach) ** 2 / 4: "that is for an accuracy of one half, the worst case; this one is known better.",
+    }
+    near = [nudge for value, nudge in nudges.items() if abs(given / value - 1) < 0.03]
+    return not_yet(near[0] if near else f"set 1.96 √(p (1 - p) / n) equal to {reach}, and solve for n.")
+
+
+@in_steps
+def check_mended_test(answer: object) -> Feedback:
+    """Check a function that chooses how many neighbours vote, and returns the accuracy on test samples.
+
+    If the choice has not seen the test labels, then with all of them turned the accuracy is one minus what it was.
+    """
+    if nudge := not_a_function(answer):
+        return nudge
+    *train, views, labels = _overlapping()
+    try:
+        with apart():
+            given = [
+                number(answer(*(part.copy() for part in train), views.copy(), truth)) for truth in (labels, 1 - labels)
+            ]
+    except Exception as error:
+        return not_yet(f"called with four arrays, it stops with {type(error).__name__}: {error}")
+    if None in given:
+        return not_yet("it should return one number, the accuracy on the test samples.")
+    return _judge_mended_test(*given)
+
+
+def _overlapping() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return features and labels to learn from, and to test on: classes that overlap, where many votes are wiser."""
+    random, labels = np.random.default_rng(2), np.arange(400) % 2
+    features = random.normal(size=(400, 6)) + 0.4 * (2 * labels[:, None] - 1)
+    return features[:200], labels[:200], features[200:], labels[200:]
+
+
+def _judge_mended_test(accuracy: float, turned: float) -> Feedback:
+    if not all(0 <= value <= 1 for value in (accuracy, turned)):
+        return not_yet("an accuracy lies between 0 and 1.")
+    if accuracy == turned != 0.5:
+        return not_yet("turned test labels change nothing; is the accuracy that of the test?")
+    if accuracy + turned > 1.001:
+        return not_yet(
+            "with every test label turned into its opposite, the model should be right where it was wrong, and no "
+            "more; this one still profits. Where do test labels take part in a choice?"
+        )
+    if accuracy + turned < 0.999:
+        return not_yet("it does not judge the same predictions by all of the test labels.")
+    if accuracy < 0.77:
+        return not_yet(
+            "no test label takes part, but it ends with a poor number of neighbours. By which samples may it choose?"
+        )
+    return right("the training samples choose, and the test labels are looked at once, at the end.")
