@@ -108,6 +108,7 @@ def test_what_the_page_says_of_the_full_study_stands_in_its_file():
     distance = (CLAIM.loc["mean"] - mean) / CLAIM.loc["sd"]
     assert (distance.loc["published protocol"] > 1).all()
     assert (distance.loc[BEST_LOOK].abs() < 1).all()
+    assert (distance.loc[ENSEMBLES, ["accuracy", "auroc"]].abs() < 1).all()
     limits = table_of(found, "differences").loc[list(TWO)]
     assert ((limits["low"] < 0) & (limits["high"] > 0)).all()
 
