@@ -187,7 +187,7 @@ def mended_test() -> Answers:
     wrong = [
         (leaks, "still profits"),
         (still_leaks, "still profits"),
-        (by_training_accuracy, "poor one"),
+        (by_training_accuracy, "poor number"),
         (of_training, "that of the test"),
         (lambda *parts: model_of(27).fit(*parts[:2]), "one number"),
         (lambda train: 0.5, "TypeError"),
