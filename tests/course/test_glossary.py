@@ -2,12 +2,19 @@
 
 import re
 
-from conftest import ROOT
-from links import broken_links
+import nbformat
+from conftest import NOTEBOOKS, ROOT
+from links import anchors, broken_links
 
 PLACE = ROOT / "notebooks" / "GLOSSARY.md"
 GLOSSARY = PLACE.read_text(encoding="utf-8")
 TERMS = dict(re.findall(r"^## (.+)\n\n(.+)$", GLOSSARY, re.M))
+
+
+def linked() -> set[str]:
+    """The anchors of the glossary that the notebooks link to."""
+    texts = (cell.source for path in NOTEBOOKS for cell in nbformat.read(path, as_version=4).cells)
+    return {anchor for text in texts for anchor in re.findall(r"\]\(GLOSSARY\.md#([^)]+)\)", text)}
 
 
 def test_the_words_are_in_order_and_each_has_a_sentence_or_two_and_a_link():
@@ -21,3 +28,7 @@ def test_the_words_are_in_order_and_each_has_a_sentence_or_two_and_a_link():
 
 def test_its_links_lead_somewhere():
     assert not list(broken_links(PLACE, GLOSSARY))
+
+
+def test_every_word_is_linked_from_a_notebook():
+    assert anchors(PLACE) - {"glossary"} == linked()
