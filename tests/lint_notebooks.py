@@ -143,7 +143,11 @@ def exercises(cells: Sequence[Cell], number: str) -> Iterator[str]:
             yield f"a check is stored that says Right: {text(cell)[-60:]!r}"
 
 
-RULES = (opening, recap, sizes, headings, stored, kinds, folded, exercises)
+def time(cells: Sequence[Cell], number: str) -> Iterator[str]:
+    yield from minutes.faults(minutes.needed(cells), minutes.stated(cells))
+
+
+RULES = (opening, recap, sizes, headings, stored, kinds, folded, exercises, time)
 
 
 def problems(notebook: Path) -> list[str]:

@@ -55,6 +55,8 @@ FAULTS: dict[str, Callable[[Node], object]] = {
     "a cell tagged solution is not markdown": lambda node: tagged(node, "solution").update(cell_type="raw"),
     "a solution is not folded": lambda node: tagged(node, "solution").update(source=["```python\n", "a = 1\n", "```"]),
     "a check is stored that says Right": praise,
+    "the opening says 9 minutes": lambda node: node["cells"][0].update(source=["# 00 · A\n", "**Time** 9 minutes"]),
+    "60 is the limit": lambda node: node["cells"][0].update(source=["word " * 9_000]),
     "larger than 300 kB": lambda node: node["cells"].append(node["cells"][0] | {"source": ["x" * 300_000]}),
     "its metadata has more": lambda node: node["metadata"].update(widgets={}),
 }
