@@ -147,7 +147,7 @@ def card(node: NotebookNode, stem: str) -> Card:
         raise InputError(f"{stem} does not begin with '# Title', a sentence and '**Time** N minutes': add them.")
     title, sentence, minutes = opening.groups()
     exercises = sum("exercise" in tags(cell) for cell in node.cells)
-    html = re.sub(r"</?p>\s*", "", markdown2html(sentence))
+    html = re.sub(r"</?p>\s*", "", markdown2html(relink(sentence, lambda target: None)))
     return Card(stem, title, html.strip(), int(minutes), exercises)
 
 
