@@ -201,11 +201,8 @@ EXERCISES: dict[str, dict[str, Steps]] = {
         "check_mended_training": Steps(
             "[Find where two runs part](#Find-where-two-runs-part) says to which place each quantity points.",
             "def mended_training(folder):\n"
-            "    seed_everything(seed, verbose=False)\n"
-            "    net = ...  # drawn after the seed\n"
-            "    noise = ...  # from a generator that has a seed\n"
-            "    order = ...  # a generator of this run alone\n"
-            "    ...  # samples, loader and Trainer as before\n"
+            "    ...  # what comes first?\n"
+            "    ...  # three things are drawn: where does each of them begin, in each call?\n"
             "    return net",
         ),
     },
@@ -296,9 +293,8 @@ EXERCISES: dict[str, dict[str, Steps]] = {
     "A2_from_1x_to_2x": {
         "check_todays_trainer": Steps(
             "[Replace the arguments](#Replace-the-arguments) has a line for each of the four.",
-            "todays_trainer = Trainer(\n"
-            "    accelerator=..., max_epochs=..., enable_...=..., enable_...=..., enable_...=...\n"
-            ")",
+            'todays_arguments = {"accelerator": ..., "max_epochs": ...,\n'
+            '                    "enable_...": ..., "enable_...": ..., "enable_...": ...}',
         ),
         "check_epoch_means": Steps(
             "[Replace hooks that raise](#Replace-hooks-that-raise): the model collects the outputs itself.",

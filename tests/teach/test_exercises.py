@@ -49,7 +49,16 @@ def test_feedback_says_in_words_and_colour_whether_it_is_right():
     assert repr(right("so it is")) == "Right: so it is"
     html = not_yet("a < b")._repr_html_()
     assert "Not yet" in html
-    assert "a &lt; b" in html
+    assert "A &lt; b" in html
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [("put a number", "Put a number"), ("val_loss is 1", "val_loss is 1"), ("fit(…) ends", "fit(…) ends")],
+)
+def test_a_message_begins_with_a_capital_after_the_full_stop_unless_it_is_code(message: str, shown: str):
+    assert f"</b> {shown}" in not_yet(message)._repr_html_()
+    assert repr(not_yet(message)) == f"Not yet: {message}"
 
 
 def test_every_check_is_tried_with_three_right_and_three_wrong_answers():
@@ -79,6 +88,14 @@ def test_wrong_answers_get_a_nudge_that_names_the_idea_and_not_the_solution(
         assert idea in feedback.message, (answer, feedback)
         assert not shown_in(feedback.message, solution, task), feedback
         assert not numbers & set(re.findall(r"[\w.]+", feedback.message)), feedback
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_the_stored_page_shows_what_the_check_says_of_the_starter(name: str):
+    cells = [cell for path in NOTEBOOKS for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    [check] = [cell for cell in cells if re.search(rf"^{name}\(", cell.source, re.M) and "check" in cell.metadata.tags]
+    feedback, stored = getattr(teach, name)(..., **ANSWERS[name]().given), check.outputs[-1].data
+    assert (stored["text/plain"], stored["text/html"]) == (repr(feedback), feedback._repr_html_())
 
 
 def test_a_check_leaves_the_model_in_its_mode():

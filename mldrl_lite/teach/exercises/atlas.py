@@ -72,10 +72,20 @@ def check_mended_call(answer: object) -> Feedback:
         return not_yet(f"the run sees {watch.batches} batches; three epochs of {N_BATCHES} are asked for.")
     if watch.validated != [N_BATCHES, 2 * N_BATCHES, 3 * N_BATCHES]:
         return not_yet(f"it validates after {watch.validated} batches; once for each epoch is asked for.")
+    if watch.val_batches != 3 * N_BATCHES:
+        return not_yet(f"three validations see {watch.val_batches} batches; each is to see all {N_BATCHES}.")
     if log.steps != list(range(3 * N_BATCHES)):
         return not_yet(f"the loss is written at {len(log.steps)} of 12 steps; how many lie between two log lines?")
-    if answer.get("gradient_clip_val") != 1 or answer.get("gradient_clip_algorithm", "norm") != "norm":
+    return _judge_clipping(answer.get("gradient_clip_val"), answer.get("gradient_clip_algorithm") or "norm")
+
+
+def _judge_clipping(limit: object, algorithm: object) -> Feedback:
+    if not limit:
         return not_yet("gradients are not clipped to a norm of 1; an algorithm alone has no limit.")
+    if str(algorithm) != "norm":
+        return not_yet("each number of a gradient is clipped by itself, and the norm of all may be above 1.")
+    if limit != 1:
+        return not_yet(f"gradients are clipped to a norm of {limit}; 1 is asked for.")
     return right("twelve batches, a validation after each four, twelve values in the log, and gradients within 1.")
 
 
@@ -89,10 +99,10 @@ def _watched_run(arguments: dict[str, object], max_epochs: int, logger: object) 
 
 
 class _Watch(Callback):
-    """Note after how many training batches validation runs; end a run of more than twelve epochs."""
+    """Note after how many batches validation runs, and how many it sees; end a run of more than twelve epochs."""
 
     def __init__(self) -> None:
-        self.batches = self.in_epoch = 0
+        self.batches = self.in_epoch = self.val_batches = 0
         self.validated: list[int] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -105,6 +115,9 @@ class _Watch(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.sanity_checking:
             self.validated.append(self.batches)
+
+    def on_validation_batch_end(self, trainer: Trainer, *_: object) -> None:
+        self.val_batches += not trainer.sanity_checking
 
 
 class _LossSteps(DummyLogger):

@@ -1,5 +1,6 @@
 """What a check says, in steps where an answer is wrong again, and the nudges that many checks share."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,7 +38,9 @@ class Feedback:
         style = f"border-left: 4px solid {colour}; padding: 0.4em 0.8em"
         more = f"<br><i>Where to look:</i> {as_html(self.look)}" if self.look else ""
         more += f"<br><i>The shape of the code:</i><pre>{escape(self.shape)}</pre>" if self.shape else ""
-        return f'<div style="{style}"><b>{verdict}.</b> {escape(self.message)}{more}</div>'
+        # A sentence of its own after the full stop; a name of the code, as val_loss or fit(...), stays as it is.
+        message = re.sub(r"^[a-z](?=[a-z]*[\s,;:])", lambda first: first[0].upper(), self.message)
+        return f'<div style="{style}"><b>{verdict}.</b> {escape(message)}{more}</div>'
 
 
 _tries: Counter[str] = Counter()

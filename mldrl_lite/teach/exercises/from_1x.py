@@ -7,37 +7,38 @@ from pytorch_lightning.accelerators import CPUAccelerator
 from pytorch_lightning.callbacks import ModelSummary
 from torch.utils.data import DataLoader
 
-from mldrl_lite.teach.exercises.feedback import (
-    Feedback,
-    described,
-    in_steps,
-    not_a_class,
-    not_answered,
-    not_yet,
-    number,
-    right,
-)
-from mldrl_lite.teach.exercises.trial import QUIET, apart
+from mldrl_lite.teach.exercises.feedback import Feedback, in_steps, not_a_class, not_yet, number, right
+from mldrl_lite.teach.exercises.trial import QUIET, apart, not_arguments
+from mldrl_lite.trainer import diagnose
 
 
 @in_steps
 def check_todays_trainer(answer: object) -> Feedback:
-    """Check a Trainer on the CPU, for 3 epochs, without checkpoints, progress bar and model summary."""
-    if nudge := not_answered(answer, "a Trainer"):
+    """Check Trainer arguments for the CPU and 3 epochs, without checkpoints, progress bar and model summary."""
+    if nudge := not_arguments(answer):
         return nudge
-    if not isinstance(answer, Trainer):
-        return not_yet(f"{described(answer)}; give the object that Trainer(...) returns, and not its text.")
-    if type(answer.accelerator) is not CPUAccelerator or answer.num_devices != 1:
+    if answer.get("accelerator", "auto") == "auto":  # a Trainer knows the device that it found, and not what was asked
+        return not_yet("gpus=0 meant the CPU on every machine, and this takes a GPU where there is one; who is to say?")
+    try:
+        with apart():
+            trainer = Trainer(**answer)
+    except Exception as error:
+        return not_yet(f"a Trainer with these arguments ends in {type(error).__name__}: {str(error).strip()}")
+    return _of_todays(trainer)
+
+
+def _of_todays(trainer: Trainer) -> Feedback:
+    if type(trainer.accelerator) is not CPUAccelerator or trainer.num_devices != 1:
         return not_yet("gpus=0 meant one CPU; which argument says the kind of device?")
-    if answer.max_epochs != 3:
-        return not_yet(f"it would run for max_epochs={answer.max_epochs}; that argument has not changed.")
-    if not answer.loggers:
+    if trainer.max_epochs != 3:
+        return not_yet(f"it would run for max_epochs={trainer.max_epochs}; that argument has not changed.")
+    if not trainer.loggers:
         return not_yet("it writes no log, and the old call did.")
-    if answer.checkpoint_callbacks:
+    if trainer.checkpoint_callbacks:
         return not_yet("it saves checkpoints; which argument that starts with enable_ turns that off?")
-    if answer.progress_bar_callback is not None:
+    if trainer.progress_bar_callback is not None:
         return not_yet("it still has a progress bar; a refresh rate of 0 meant none at all.")
-    if any(isinstance(callback, ModelSummary) for callback in answer.callbacks):
+    if any(isinstance(callback, ModelSummary) for callback in trainer.callbacks):
         return not_yet("it still prints a summary of the model; weights_summary=None meant none.")
     return right("the same run, in words that today's Trainer knows.")
 
@@ -79,7 +80,8 @@ def check_speaks_again(answer: object) -> Feedback:
     try:
         with apart():
             model, samples = answer(lr=0.25), DataLoader(torch.tensor([1.0, 5.0, 2.0, 4.0]))
-            trainer = Trainer(max_epochs=3, callbacks=[watch], **QUIET | {"num_sanity_val_steps": 0})
+            # The sanity check and one validation: epochs of validation are not the epochs of training.
+            trainer = Trainer(max_epochs=3, check_val_every_n_epoch=3, callbacks=[watch], **QUIET)
             trainer.fit(model, samples, samples)
     except Exception as error:
         return not_yet(f"training it ends in {type(error).__name__}: {str(error).strip()}")
@@ -96,22 +98,26 @@ def _of_the_mended(model: LightningModule, trainer: Trainer, watch: "_Validation
         more = (
             "; which hook belongs to the epochs of training alone?" if model.trace else "; which hook of today comes?"
         )
-        return not_yet(f"{epochs} epochs left {len(model.trace)} values in trace{more}")
+        return not_yet(f"{epochs} epochs, the last with validation, left {len(model.trace)} values in trace{more}")
     if not np.allclose([number(weight) for weight in model.trace], watch.weights):
         return not_yet("trace has a value for each epoch, but not the weight that the epoch ended with.")
     if model.hparams.get("lr") != 0.25 or trainer.optimizers[0].defaults["lr"] != 0.25:
         return not_yet("made with lr=0.25, it does not keep that in its hyperparameters and train with it.")
+    if dead := [finding.what for finding in diagnose(model) if finding.rule == "dead hook"]:
+        return not_yet(f"it works, and yet {dead[0].rstrip('.')}; what is such a method still for?")
     return right("the loss is logged, each epoch of training leaves its weight, and a checkpoint knows the lr.")
 
 
 class _ValidationMeans(Callback):
-    """Work out the mean validation loss of each epoch, and note the weight that each epoch of training ends with."""
+    """Work out the mean loss of each validation, and note the weight that each epoch of training ends with."""
 
     def __init__(self) -> None:
         self.losses: list[float] = []
         self.weights: list[float] = []
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.sanity_checking:
+            return
         samples = torch.cat(list(trainer.val_dataloaders))
         self.losses.append(float((pl_module.weight.detach() - samples).square().mean()))
 

@@ -162,9 +162,10 @@ def check_mended_training(answer: object) -> Feedback:
 
 def _judge_training(answer: Callable) -> Feedback:
     models = []
-    for number, folder in enumerate(("first", "second")):
-        torch.manual_seed(number)  # as if other things had been drawn before
-        models.append(answer(folder))
+    with _Seen() as seen:
+        for number, folder in enumerate(("first", "second")):
+            torch.manual_seed(number)  # as if other things had been drawn before
+            models.append(answer(folder))
     if not all(isinstance(model, nn.Module) for model in models):
         return not_yet("it should return the trained model.")
     if not all(any(Path(folder).glob("trace.jsonl")) for folder in ("first", "second")):
@@ -176,7 +177,42 @@ def _judge_training(answer: Callable) -> Feedback:
         return not_yet("the traces agree, and the two models that it returns do not; is it the trained one?")
     if _orders_repeat(Path("first/trace.jsonl")):
         return not_yet("now every epoch sees the same batches in the same order; keep shuffling.")
-    return right("the model, the noise and the order each begin at a seed, in every call.")
+    return seen.changed(models[0]) or right("the model, the noise and the order each begin at a seed, in every call.")
+
+
+class _Seen:
+    """Watch, as a context, what goes into the first layer of a model, and whether its dropout is on."""
+
+    layers = ("Linear(in_features=4, out_features=8, bias=True)", "Dropout(p=0.2, inplace=False)")
+    layers += ("Linear(in_features=8, out_features=2, bias=True)",)
+    least_spread = 0.8  # a one among four and normal noise: (3 / 16 + 1) ** 0.5 = 1.09; the ones alone: 0.43
+
+    def __init__(self) -> None:
+        self.inputs: list[torch.Tensor] = []
+        self.dropout = True
+
+    def __enter__(self) -> "_Seen":
+        self.handle = nn.modules.module.register_module_forward_pre_hook(self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.handle.remove()
+
+    def _note(self, layer: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        if isinstance(layer, nn.Dropout):
+            self.dropout = self.dropout and layer.training
+        elif isinstance(layer, nn.Linear) and layer.in_features == 4:
+            self.inputs.append(given[0].detach())
+
+    def changed(self, model: nn.Module) -> Feedback | None:
+        """Return a nudge when the model or the noise is not that of the task."""
+        if tuple(str(layer) for layer in model.modules() if not list(layer.children())) != self.layers:
+            return not_yet("the weights are the same each time, and the layers are not those of SmallNet; keep them.")
+        if not self.dropout:
+            return not_yet("the weights are the same each time, and the dropout of SmallNet is off; keep it on.")
+        if torch.cat(self.inputs).std() < self.least_spread:
+            return not_yet("the weights are the same each time, and the noise is gone, or smaller; keep it as it was.")
+        return None
 
 
 def _where(verdict: Verdict) -> str:

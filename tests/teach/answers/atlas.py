@@ -57,7 +57,9 @@ def mended_call() -> Answers:
         (call | {"val_check_interval": 1}, "once for each epoch"),
         ({"gradient_clip_val": 1}, "at 0 of 12"),
         ({"log_every_n_steps": 1, "gradient_clip_algorithm": "norm"}, "alone has no limit"),
-        (call | {"gradient_clip_algorithm": "value"}, "to a norm"),
+        (call | {"gradient_clip_algorithm": "value"}, "by itself"),
+        (call | {"gradient_clip_val": 0.5}, "a norm of 0.5"),
+        (call | {"limit_val_batches": 0.5}, "see 6 batches"),
         (call | {"val_check_interval": 9}, "ValueError"),
     ]
     return Answers(right, wrong)

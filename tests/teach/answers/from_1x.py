@@ -1,24 +1,29 @@
 """Answers to the exercises of notebook A2."""
 
 import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import LightningModule
 
-from answers import OFF, Answers, answers_to
+from answers import OFF, Answers, answers_to, quiet_trainer
 
 
 @answers_to("check_todays_trainer")
 def todays_trainer() -> Answers:
     cpu = {"accelerator": "cpu", "max_epochs": 3}
     off = {name: value for name, value in OFF.items() if name != "logger"}
-    right = [Trainer(**cpu, **off), Trainer(devices=1, **cpu, **off), Trainer(**cpu, **off, log_every_n_steps=5)]
+    right = [cpu | off, {"devices": 1} | cpu | off, cpu | off | {"log_every_n_steps": 5}]
     wrong = [
-        ("Trainer(accelerator='cpu')", "not its text"),
-        (Trainer(accelerator="cpu", devices=2, max_epochs=3, **off), "one CPU"),
-        (Trainer(accelerator="cpu", **off), "max_epochs=None"),
-        (Trainer(**cpu, **OFF), "writes no log"),
-        (Trainer(**cpu, **off | {"enable_checkpointing": True}), "saves checkpoints"),
-        (Trainer(**cpu, **off | {"enable_progress_bar": True}), "progress bar"),
-        (Trainer(**cpu, **off | {"enable_model_summary": True}), "summary"),
+        ("Trainer(accelerator='cpu')", "give a dictionary"),
+        (quiet_trainer(max_epochs=3), "give a dictionary"),
+        ({"max_epochs": 3} | off, "on every machine"),
+        ({"max_epochs": 3, "devices": 1} | off, "on every machine"),
+        (cpu | off | {"accelerator": "auto"}, "on every machine"),
+        (cpu | off | {"gpus": 0}, "TypeError"),
+        (cpu | off | {"devices": 2}, "one CPU"),
+        ({"accelerator": "cpu"} | off, "max_epochs=None"),
+        (cpu | OFF, "writes no log"),
+        (cpu | off | {"enable_checkpointing": True}, "saves checkpoints"),
+        (cpu | off | {"enable_progress_bar": True}, "progress bar"),
+        (cpu | off | {"enable_model_summary": True}, "summary"),
     ]
     return Answers(right, wrong)
 
@@ -144,6 +149,24 @@ class TracesTwice(Mended):
         self.trace.append(self.weight.item())
 
 
+class TracesAtValidation(Mended):
+    on_train_epoch_end = LightningModule.on_train_epoch_end
+
+    def on_validation_epoch_end(self):
+        self.trace.append(self.weight.item())
+
+
+class TracesAtValidationOfTraining(TracesAtValidation):
+    def on_validation_epoch_end(self):
+        if not self.trainer.sanity_checking:
+            self.trace.append(self.weight.item())
+
+
+class LeavesADeadHook(Mended):
+    def on_epoch_end(self):
+        self.trace.append(self.weight.item())
+
+
 class TracesTheFirst(Mended):
     def on_train_epoch_start(self):
         self.first = self.weight.item()
@@ -174,6 +197,9 @@ def speaks_again() -> Answers:
         (LogsTheSum, "not the mean"),
         (TracesNothing, "left 0 values"),
         (TracesTwice, "training alone"),
+        (TracesAtValidation, "left 2 values"),
+        (TracesAtValidationOfTraining, "left 1 values"),
+        (LeavesADeadHook, "on_epoch_end will never be called"),
         (TracesTheFirst, "ended with"),
         (ForgetsItsRate, "hyperparameters"),
         (IgnoresItsRate, "train with it"),

@@ -342,6 +342,28 @@ def always_the_same_order(folder):
     return train(folder, SmallNet(), noise_of(0), shuffle=False)
 
 
+def without_noise(folder):
+    seed_everything(0, verbose=False)
+    return train(folder, SmallNet(), torch.zeros(32, 4))
+
+
+def with_less_noise(folder):
+    seed_everything(0, verbose=False)
+    return train(folder, SmallNet(), noise_of(0) / 100)
+
+
+def without_dropout(folder):
+    seed_everything(0, verbose=False)
+    net = SmallNet()
+    net.layers[1] = nn.Dropout(p=0)
+    return train(folder, net, noise_of(0))
+
+
+def with_dropout_off(folder):
+    seed_everything(0, verbose=False)
+    return train(folder, SmallNet().eval(), noise_of(0))
+
+
 def without_a_trace(folder):
     seed_everything(0, verbose=False)
     return train(folder, SmallNet(), noise_of(0), trace=False)
@@ -360,6 +382,10 @@ def mended_training() -> Answers:
         (order_from_call_to_call, "in the batch (0, 1)"),
         (noise_without_a_seed, "in the batch (0)"),
         (always_the_same_order, "keep shuffling"),
+        (without_noise, "noise is gone"),
+        (with_less_noise, "noise is gone, or smaller"),
+        (without_dropout, "layers are not those"),
+        (with_dropout_off, "dropout of SmallNet is off"),
         (without_a_trace, "no trace lies"),
         (returns_another_model, "is it the trained one"),
         (lambda folder: None, "return the trained model"),

@@ -48,6 +48,7 @@ def week_end_trainer() -> Answers:
         Trainer(max_epochs=-1, **two_days, **asked),
         Trainer(max_time={"hours": 48}, **asked),
         Trainer(max_epochs=-1, callbacks=[Timer("02:00:00:00")], **asked),
+        Trainer(max_epochs=-1, limit_train_batches=1.0, limit_val_batches=1.0, **two_days, **asked),
     ]
     wrong = [
         (Trainer(max_epochs=100, max_time="00:02:00:00", val_check_interval=5, log_every_n_steps=10), "which place"),
@@ -62,6 +63,9 @@ def week_end_trainer() -> Answers:
         (Trainer(max_epochs=-1, callbacks=[Timer()], **asked), "clock"),
         (Trainer(min_epochs=1000, max_epochs=-1, **two_days, **asked), "least number"),
         (Trainer(max_epochs=-1, limit_val_batches=0, **two_days, **asked), "does not validate"),
+        (Trainer(max_epochs=-1, limit_train_batches=1, **two_days, **asked), "part of each epoch"),
+        (Trainer(max_epochs=-1, limit_train_batches=0.5, **two_days, **asked), "part of each epoch"),
+        (Trainer(max_epochs=-1, limit_val_batches=1, **two_days, **asked), "part of the batches"),
         (Trainer, "the class Trainer"),
     ]
     return Answers(right, wrong)
