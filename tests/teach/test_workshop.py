@@ -331,7 +331,8 @@ def test_what_cannot_be_used_is_said_in_one_sentence(
 def test_the_package_in_the_workshop_is_whole(workshop: Path):
     theirs = {path.relative_to(workshop / "package").as_posix() for path in (workshop / "package").rglob("*.*")}
     ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mldrl_lite").rglob("*.py*") if path.suffix != ".pyc"}
-    assert theirs == ours | {"pyproject.toml", "README.md", "mldrl_lite/py.typed", "mldrl_lite/rosmap.sha256"}
+    data = {"py.typed", "rosmap.sha256", "studies/rosmap_study.json"}
+    assert theirs == ours | {"pyproject.toml", "README.md"} | {f"mldrl_lite/{name}" for name in data}
     for name in ("constraints.txt", "constraints-torch.txt"):
         assert (workshop / name).read_bytes() == (ROOT / name).read_bytes()
     command = 'pip install --constraint constraints-torch.txt "./package[course]"\n'

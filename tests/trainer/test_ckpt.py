@@ -130,7 +130,9 @@ def test_a_checkpoint_is_described(best: Path, run: Trainer, capsys: pytest.Capt
 def test_the_page_says_the_same_in_words(best: Path, capsys: pytest.CaptureFixture[str]):
     status, words = ckpt(capsys, best)
     assert status == 0
-    for part in ("epoch 2, 12 steps", "width: 3", "lr 0.1", "loss (min)", "15 numbers in 2 tensors of float32"):
+    inside = torch.load(best, weights_only=True)
+    assert f"epoch {inside['epoch']}, {inside['global_step']} steps" in words
+    for part in ("width: 3", "lr 0.1", "loss (min)", "15 numbers in 2 tensors of float32"):
         assert part in words
     assert "layer.weight  float32 [3, 4]" in words
     assert "with their defaults" in words

@@ -13,6 +13,8 @@ from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
+from mldrl_lite.trainer import diagnose
+
 
 class LogsDict(BoringModel):
     def validation_step(self, batch, batch_idx):
@@ -236,3 +238,28 @@ def test_without_a_loader_the_rule_is_silent():
 
     assert found(Bare(), None, quiet(**EIGHT)) == []
     assert found(LogsSteps(), Endless(), quiet(**EIGHT)) == []
+
+
+class LogsAVariable(LightningModule):
+    """What it logs is written out one line above."""
+
+    def training_step(self, batch, batch_idx):
+        loss = self.layer(batch).mean()
+        values = {"train/loss": loss, "train/half": loss / 2}
+        self.log_dict(values)
+        return loss
+
+
+class LogsWhatGrows(LogsAVariable):
+    def training_step(self, batch, batch_idx):
+        loss = self.layer(batch).mean()
+        values = {"train/loss": loss}
+        values[batch_idx] = loss
+        self.log_dict(values)
+        return loss
+
+
+@pytest.mark.parametrize(("module", "found"), [(LogsAVariable, 1), (LogsWhatGrows, 0)])
+def test_a_dictionary_in_a_variable_is_read_where_nothing_can_change_it(module: type, found: int):
+    findings = diagnose(module(), None, quiet(callbacks=[EarlyStopping("val_loss")]))
+    assert len([each for each in findings if each.rule == "monitor that nothing logs"]) == found

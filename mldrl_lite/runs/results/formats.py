@@ -148,4 +148,11 @@ def frame(columns: Sequence[str], rows: Sequence[Row]) -> "pd.DataFrame":
     # As objects first: of whole numbers and None, pandas would make floating-point numbers.
     table = pd.DataFrame([[row.get(name) for name in columns] for row in rows], columns=columns, dtype=object)
     whole = [name for name in columns if not any(row.get(name) is None for row in rows)]
-    return table.astype({name: table[name].infer_objects().dtype for name in whole})
+    return table.astype({name: _type_of(table[name]) for name in whole})
+
+
+def _type_of(column: "pd.Series") -> object:
+    try:
+        return column.infer_objects().dtype
+    except OverflowError:  # some versions of pandas meet a whole number that is too large for float64
+        return column.dtype

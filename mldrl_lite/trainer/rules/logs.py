@@ -81,7 +81,19 @@ class _Known(NamedTuple):
             return self.patterns(node.key)
         if isinstance(node, ast.Dict):
             return [pattern for key in node.keys for pattern in self.patterns(key)]
-        return [None]
+        made = self._made_once(node.id) if isinstance(node, ast.Name) else None
+        return self.keys(made) if made else [None]
+
+    def _made_once(self, name: str) -> ast.Dict | ast.DictComp | None:
+        """Return the dictionary that a variable is, where it is written out, handed on, and used nowhere else."""
+        uses = [node for node in ast.walk(self.method.tree) if isinstance(node, ast.Name) and node.id == name]
+        values = [
+            node.value
+            for node in ast.walk(self.method.tree)
+            if isinstance(node, ast.Assign) and any(target in uses for target in node.targets)
+        ]
+        [value] = values if len(values) == 1 and len(uses) == 2 else [None]
+        return value if isinstance(value, ast.Dict | ast.DictComp) else None
 
     def patterns(self, node: ast.expr | None) -> list[str | None]:
         """Return regular expressions for what a text expression can be; [None] if nothing is known of it."""
