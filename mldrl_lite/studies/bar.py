@@ -1,7 +1,10 @@
-"""A progress bar that costs little, for fits of many short epochs."""
+"""Progress bars: one that costs little, for fits of many short epochs, and Lightning's own as a terminal shows it."""
+
+import sys
 
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ProgressBar
+from pytorch_lightning.callbacks import ProgressBar, TQDMProgressBar
+from tqdm import tqdm as text_bar
 from tqdm.auto import tqdm
 
 
@@ -50,3 +53,28 @@ class EpochBar(ProgressBar):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+class TerminalBar(TQDMProgressBar):
+    """Lightning's own bar as a script in a terminal draws it, in a notebook too.
+
+    In a notebook, Lightning's bar is a widget, and each move of it a message or two to the front end: over three
+    hundred in a fit of five short epochs. A client that reads messages only when a cell has ended loses the last ones.
+    """
+
+    def init_sanity_tqdm(self) -> text_bar:
+        """Return the bar of the sanity check."""
+        return self._text_bar(self.sanity_check_description, leave=False)
+
+    def init_train_tqdm(self) -> text_bar:
+        """Return the bar of an epoch."""
+        return self._text_bar(self.train_description, leave=True)
+
+    def init_validation_tqdm(self) -> text_bar:
+        """Return the bar of a validation during a fit."""
+        return self._text_bar(self.validation_description, leave=False)
+
+    def _text_bar(self, description: str, leave: bool) -> text_bar:
+        return text_bar(
+            desc=description, leave=leave, disable=self.is_disabled, dynamic_ncols=True, file=sys.stdout, smoothing=0
+        )

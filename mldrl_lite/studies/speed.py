@@ -23,7 +23,7 @@ from mldrl_lite.datamodule import Batch, MultiViewDataset, TCPDataModule
 from mldrl_lite.messages import require
 from mldrl_lite.model import EXAMPLE_CONFIG, MMDynamic, Output
 from mldrl_lite.reproducibility import EpochOrder, fingerprint
-from mldrl_lite.studies.bar import EpochBar
+from mldrl_lite.studies.bar import EpochBar, TerminalBar
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def seed_settings(
 ) -> Fit:
     """Train with the settings of the 2023 script: ten loader processes, samples put together one by one.
 
-    Every step is logged, a whole checkpoint is saved after each epoch.
+    Every step is logged, a whole checkpoint is saved after each epoch, and the bar is a terminal's.
     The script does not say how many threads are to compute, so there is one per core, whatever OMP_NUM_THREADS says.
     Arguments and errors are those of `recommended`; `num_workers` is the number of loader processes.
     """
@@ -111,7 +111,7 @@ def seed_settings(
             devices=1,
             max_epochs=max_epochs,
             log_every_n_steps=1,
-            callbacks=[PrintingCallback()],
+            callbacks=[PrintingCallback(), TerminalBar()],
         )
         trainer.fit(model, datamodule)
     return _result(clock, trainer, model)

@@ -1,10 +1,13 @@
 """The three ways of training are one training; what differs is the time, which the benchmark measures."""
 
+import textwrap
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from jupyter_client.manager import start_new_kernel
 from pytorch_lightning import Callback, Trainer, seed_everything
 from pytorch_lightning.loggers import CSVLogger
 
@@ -35,6 +38,27 @@ def test_the_settings_of_the_script_end_close_by(tmp_path: Path):
     assert script.validation_loss == pytest.approx(bare.validation_loss, rel=1e-3)
     assert script.steps == bare.steps
     assert len(list(tmp_path.rglob("*.ckpt"))) == 1
+
+
+def test_the_bars_of_a_fit_are_few_widgets(tmp_path: Path):
+    # Jupyter's queues hold a thousand each: 08 repeats these fits, and its last message was lost.
+    manager, client = start_new_kernel(kernel_name="mldrl-lite")
+    messages = Counter()
+    code = f"""
+        from mldrl_lite.studies import speed
+        speed.seed_settings({str(tmp_path)!r}, max_epochs=3, num_workers=0)
+        speed.recommended({str(tmp_path)!r}, max_epochs=3)
+    """
+    try:
+        reply = client.execute_interactive(
+            textwrap.dedent(code), output_hook=lambda message: messages.update([message["msg_type"]]), timeout=120
+        )
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
+    assert reply["content"]["status"] == "ok"
+    assert messages["stream"] > 0
+    assert messages["comm_open"] + messages["comm_msg"] < 60, messages
 
 
 def test_recommended_settings_log_and_keep_the_best_weights(tmp_path: Path):
