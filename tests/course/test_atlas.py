@@ -5,17 +5,12 @@ import copy
 import inspect
 import re
 from collections.abc import Iterator
-from datetime import datetime
-from pathlib import Path
 
 import nbformat
 import pytest
 from conftest import ROOT
-from nbclient import NotebookClient
 from nbformat import NotebookNode
 from pytorch_lightning import Trainer
-
-from mldrl_lite.kernels.kernelspec import default_kernel
 
 ATLAS = ROOT / "notebooks" / "A1_trainer_argument_atlas.ipynb"
 ARGUMENTS = [name for name in inspect.signature(Trainer.__init__).parameters if name != "self"]
@@ -163,27 +158,3 @@ def test_every_group_says_where_to_read_more(atlas: NotebookNode):
     assert len(groups) == 8
     for group in groups:
         assert re.search(r"Read more: .*\(https://lightning\.ai/docs/", group), group[:40]
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The experiments are quick
-
-
-def test_each_experiment_takes_under_5_s_and_all_under_90(atlas: NotebookNode, tmp_path: Path):
-    """The only execution in this file: it times every cell."""
-    place = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(atlas, timeout=60, record_timing=True, kernel_name=default_kernel(), resources=place).execute()
-    took = {name: sum(seconds(cell) for cell in tagged(atlas, name)) for name in ARGUMENTS}
-    assert {name: time for name, time in took.items() if time >= 5} == {}
-    assert sum(seconds(cell) for cell in atlas.cells if cell.cell_type == "code") < 90
-    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
-
-
-def seconds(cell: NotebookNode) -> float:
-    times = cell.metadata.execution
-    start, end = (parse_time(times[f"iopub.{moment}"]) for moment in ("status.busy", "status.idle"))
-    return (end - start).total_seconds()
-
-
-def parse_time(moment: str) -> datetime:
-    return datetime.fromisoformat(moment)

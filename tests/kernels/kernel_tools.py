@@ -2,13 +2,13 @@
 
 import contextlib
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from jupyter_client.manager import KernelManager
+from waiting import PATIENCE, wait_until
 
 from mldrl_lite.kernels.kernelspec import NAME, install
 from mldrl_lite.kernels.standin import COLD
@@ -38,7 +38,7 @@ class Runtime:
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        psutil.wait_procs(self.processes(), timeout=5)
+        psutil.wait_procs(self.processes(), timeout=PATIENCE)
 
 
 class Kernel:
@@ -52,7 +52,7 @@ class Kernel:
         self.wait()
 
     def wait(self) -> None:
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=PATIENCE)
 
     def run(self, code: str) -> str:
         """Run code; return what it prints, or raise what it raises."""
@@ -62,7 +62,7 @@ class Kernel:
             if message["msg_type"] == "stream":
                 printed.append(message["content"]["text"])
 
-        reply = self.client.execute_interactive(textwrap.dedent(code), output_hook=keep, timeout=60)["content"]
+        reply = self.client.execute_interactive(textwrap.dedent(code), output_hook=keep, timeout=PATIENCE)["content"]
         if reply["status"] != "ok":
             raise RuntimeError("\n".join(reply["traceback"]))
         return "".join(printed).strip()
@@ -74,13 +74,6 @@ class Kernel:
         self.client.stop_channels()
         if self.manager.has_kernel:
             self.manager.shutdown_kernel()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def is_gone(process: psutil.Process) -> bool:
@@ -97,7 +90,7 @@ def own_runtime(folder: Path, **variables: str) -> Iterator[Runtime]:
         install(folder)
         patch.setenv("JUPYTER_PATH", str(folder / "share" / "jupyter"))
         patch.setenv("MLDRL_LITE_KERNELS", str(runtime.folder))
-        patch.setenv("MLDRL_LITE_KERNELS_IDLE", "60")
+        patch.setenv("MLDRL_LITE_KERNELS_IDLE", "600")
         patch.setenv("OMP_NUM_THREADS", "1")
         for name, value in variables.items():
             patch.setenv(name, value)
@@ -123,9 +116,21 @@ def kernel(runtime: Runtime) -> Iterator[Kernel]:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    """A runtime whose forking process imports what the course's notebooks import."""
+    """A runtime whose forking process imports what the course's notebooks import, and has done so.
+
+    On a busy machine that may take so long that the first kernels start cold.
+    """
     with own_runtime(tmp_path_factory.mktemp("course")) as own:
+        wait_until(a_warm_kernel_starts)
         yield own
+
+
+def a_warm_kernel_starts() -> bool:
+    own = Kernel()
+    try:
+        return own.process().pid != own.manager.provisioner.pid
+    finally:
+        own.stop()
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from jupyter_client.manager import KernelManager
-from kernel_tools import Kernel, Runtime, cold_start, own_runtime, planted, runtime, wait_until  # noqa: F401 (fixtures)
+from kernel_tools import Kernel, Runtime, cold_start, own_runtime, planted, runtime  # noqa: F401 (fixtures)
+from waiting import PATIENCE, wait_until
 
 from mldrl_lite.kernels import kernelspec
 from mldrl_lite.kernels import standin as warm
@@ -55,13 +56,13 @@ def test_whatever_fails_before_a_kernel_runs_costs_only_the_warmth(
 
 def test_a_kernel_that_hangs_before_it_runs_is_given_up() -> None:
     ours, theirs = socket.socketpair()
-    hung = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    hung = subprocess.Popen(["sleep", "600"], start_new_session=True)
     before = {number: signal.getsignal(number) for number in signal.valid_signals()}
     try:
         stand_in = warm.StandIn(ours, hung.pid)
         with ours, theirs, pytest.raises(warm.ColdStartError, match="was not ready in"):
             stand_in.wait_until_ready(0.1)
-        assert hung.wait(10) == -signal.SIGKILL
+        assert hung.wait(PATIENCE) == -signal.SIGKILL
     finally:
         for number, handler in before.items():
             if signal.getsignal(number) is not handler:
@@ -69,12 +70,12 @@ def test_a_kernel_that_hangs_before_it_runs_is_given_up() -> None:
 
 
 def test_a_kernel_that_is_told_to_end_before_it_runs_ends(planted: Plant, capfd: pytest.CaptureFixture[str]) -> None:
-    with planted(APP + "import time; App.init_kernel = lambda self: time.sleep(60)") as runtime:
+    with planted(APP + "import time; App.init_kernel = lambda self: time.sleep(600)") as runtime:
         manager = KernelManager(kernel_name=NAME, transport_encryption="auto")
         manager.start_kernel()
         wait_until(lambda: len(runtime.processes()) == 2)
         manager.provisioner.process.terminate()
-        assert manager.provisioner.process.wait(timeout=30) == -signal.SIGTERM
+        assert manager.provisioner.process.wait(timeout=PATIENCE) == -signal.SIGTERM
         wait_until(lambda: len(runtime.processes()) == 1)
         manager.cleanup_resources()
     assert warm.COLD not in capfd.readouterr().err
@@ -83,7 +84,7 @@ def test_a_kernel_that_is_told_to_end_before_it_runs_ends(planted: Plant, capfd:
 @pytest.mark.parametrize(
     "leaves",
     [
-        "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+        "import threading, time; threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
         "import subprocess; subprocess.Popen(['sleep', '5'])",
     ],
 )

@@ -16,9 +16,10 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from kernel_tools import Kernel, Runtime, course, course_kernel, is_gone, kernel, own_runtime, runtime, wait_until  # noqa: F401 (fixtures)
+from kernel_tools import Kernel, Runtime, course, course_kernel, is_gone, kernel, own_runtime, runtime  # noqa: F401 (fixtures)
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
+from waiting import PATIENCE, wait_until
 
 from mldrl_lite.kernels.kernelspec import NAME, start_kernels
 
@@ -127,7 +128,7 @@ def test_pictures_logs_and_bars_reach_the_notebook(course: Runtime) -> None:
     found = []
     for name in (NAME, "python3"):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(code))])
-        NotebookClient(notebook, timeout=60, kernel_name=name).execute()
+        NotebookClient(notebook, timeout=PATIENCE, kernel_name=name).execute()
         found.append([(o.output_type, o.get("name"), sorted(o.get("data", {}))) for o in notebook.cells[0].outputs])
     assert sorted(map(str, found[0])) == sorted(map(str, found[1]))
     assert {"image/png", "application/vnd.jupyter.widget-view+json"} <= {kind for o in found[0] for kind in o[2]}
@@ -210,10 +211,11 @@ def test_traffic_is_encrypted(kernel: Kernel) -> None:
 
 def test_interrupt_restart_and_shutdown(runtime: Runtime, tmp_path: Path) -> None:
     kernel = Kernel()
-    asked = kernel.client.execute("import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    caught = True")
-    time.sleep(0.5)
+    sleep = "    time.sleep(600)\nexcept KeyboardInterrupt:\n    caught = True"
+    asked = kernel.client.execute(f"import time\ntry:\n    open({str(tmp_path / 'asleep')!r}, 'w').close()\n{sleep}")
+    wait_until((tmp_path / "asleep").exists)
     kernel.manager.interrupt_kernel()
-    wait_until(lambda: kernel.client.get_shell_msg(timeout=10)["parent_header"]["msg_id"] == asked)
+    wait_until(lambda: kernel.client.get_shell_msg(timeout=PATIENCE)["parent_header"]["msg_id"] == asked)
     assert kernel.run("print(caught)") == "True"
     first = kernel.process()
     kernel.run(f"import atexit, pathlib; _ = atexit.register(pathlib.Path({str(tmp_path / 'bye')!r}).touch)")
@@ -228,10 +230,11 @@ def test_interrupt_restart_and_shutdown(runtime: Runtime, tmp_path: Path) -> Non
     assert runtime.processes() == [runtime.forking()]
 
 
-def test_a_kernel_that_is_stuck_is_replaced(kernel: Kernel) -> None:
-    stuck = kernel.process()
-    kernel.client.execute("sum(range(10**12))")  # holds Python's lock: no thread of the kernel can end it
-    time.sleep(0.5)
+def test_a_kernel_that_is_stuck_is_replaced(kernel: Kernel, tmp_path: Path) -> None:
+    stuck, begun = kernel.process(), tmp_path / "begun"
+    # It holds Python's lock: no thread of the kernel can end it.
+    kernel.client.execute(f"open({str(begun)!r}, 'w').close(); sum(range(10**12))")
+    wait_until(begun.exists)
     kernel.manager.restart_kernel(now=True)
     kernel.wait()
     assert is_gone(stuck)
@@ -253,11 +256,11 @@ def test_a_restarted_kernel_waits_until_its_predecessor_has_left_the_ports(kerne
 def test_a_killed_kernel_is_reported(runtime: Runtime) -> None:
     cell = nbformat.v4.new_code_cell("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(DeadKernelError):
-        NotebookClient(nbformat.v4.new_notebook(cells=[cell]), timeout=60, kernel_name=NAME).execute()
+        NotebookClient(nbformat.v4.new_notebook(cells=[cell]), timeout=PATIENCE, kernel_name=NAME).execute()
     kernel = Kernel()
     kernel.client.execute("import os; os._exit(3)")
     wait_until(lambda: not kernel.manager.is_alive())
-    assert kernel.manager.provisioner.process.wait(timeout=30) == 3
+    assert kernel.manager.provisioner.process.wait(timeout=PATIENCE) == 3
     kernel.stop()
 
 
@@ -265,12 +268,12 @@ def test_a_killed_kernel_is_reported(runtime: Runtime) -> None:
 def test_the_process_that_jupyter_knows_takes_the_kernel_with_it(kernel: Kernel, signum: int) -> None:
     child = kernel.run("""
         import subprocess, sys
-        print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid)
+        print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid)
     """)
     ours = [kernel.process(), psutil.Process(int(child))]
     kernel.manager.provisioner.process.send_signal(signum)
     wait_until(lambda: all(is_gone(process) for process in ours))
-    assert kernel.manager.provisioner.process.wait(timeout=30) == -signum
+    assert kernel.manager.provisioner.process.wait(timeout=PATIENCE) == -signum
 
 
 def test_a_kernel_dies_with_its_manager(runtime: Runtime) -> None:
@@ -279,7 +282,7 @@ def test_a_kernel_dies_with_its_manager(runtime: Runtime) -> None:
         from jupyter_client.manager import start_new_kernel
         manager, client = start_new_kernel(kernel_name="mldrl-lite")
         print("up", flush=True)
-        time.sleep(60)
+        time.sleep(600)
     """
     manager = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE)
     assert manager.stdout.readline() == b"up\n"
@@ -309,11 +312,11 @@ def test_eight_at_once_share_one_forking_process(runtime: Runtime) -> None:
         from mldrl_lite.kernels import standin as warm
         folder, name = warm.runtime_folder(), warm.key()
         time.sleep(max(0, float(sys.argv[1]) - time.time()))
-        warm._connect(folder, name, 40)
+        warm._connect(folder, name, 300)
     """
     command = [sys.executable, "-P", "-c", textwrap.dedent(ask), str(time.time() + 2)]
     for client in [subprocess.Popen(command) for _ in range(8)]:
-        assert client.wait(timeout=120) == 0
+        assert client.wait(timeout=PATIENCE) == 0
     assert len(runtime.processes()) == 1
     start_kernels(8, at_once=8)
     assert runtime.processes() == [runtime.forking()]

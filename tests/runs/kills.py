@@ -82,7 +82,7 @@ def _kill_and_go_on(folder: Path, out: str, kernel: str, moment: float, calm: pd
     done, torn = _ended(folder / out), _torn(folder / out)
     if torn:
         return f"visible and not whole: {', '.join(torn)}"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while (left := at_work_in(folder)) and time.monotonic() < deadline:
         time.sleep(0.1)
     if left:

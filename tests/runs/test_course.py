@@ -5,13 +5,13 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from waiting import PATIENCE, wait_until
 
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
@@ -275,7 +275,7 @@ def test_it_goes_on_when_nobody_reads_its_progress(tmp_path: Path, command: str,
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stderr.close()
         try:
-            printed = process.communicate(timeout=180)[0]
+            printed = process.communicate(timeout=PATIENCE)[0]
         finally:
             process.kill()
     assert "ok" in printed.splitlines()[line].split()[:2]
@@ -288,11 +288,9 @@ def test_sigterm_ends_the_course_with_its_table(tmp_path: Path):
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         try:
-            until = time.monotonic() + 400  # the first warm kernel on a busy machine
-            while not (tmp_path / "started").exists() and time.monotonic() < until:
-                time.sleep(0.1)
+            wait_until((tmp_path / "started").exists)
             process.send_signal(signal.SIGTERM)
-            printed = process.communicate(timeout=60)[0]
+            printed = process.communicate(timeout=PATIENCE)[0]
         finally:
             process.kill()
     assert process.returncode == 143

@@ -6,14 +6,14 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from processes import at_work_in, started, wait_until
+from processes import at_work_in, started
+from waiting import PATIENCE, wait_until
 
 from mldrl_lite.kernels.kernelspec import default_kernel
 from mldrl_lite.runs import sweep
@@ -59,10 +59,9 @@ def test_a_hundred_thousand_points_end_with_their_table_when_asked_to(tmp_path: 
     make(tmp_path, "pass", parameters="n = 1\nm = 1\nk = 1")
     grid = [word for name in "nmk" for word in ("-p", name, f"0..{49 if name != 'k' else 39}")]
     with started(tmp_path, "-c", PRETENDED, "sweep", "page.ipynb", *grid, "-j", "2", "-o", "out") as process:
-        wait_until((tmp_path / "begun").exists)
-        time.sleep(0.3)
+        wait_until(lambda: any((tmp_path / "out").glob("n=*")))
         process.send_signal(number)
-        printed = process.communicate(timeout=60)[0]
+        printed = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 128 + number
     assert " ok in out" in printed
     assert (tmp_path / "out" / "results.csv").is_file()
@@ -97,15 +96,15 @@ def test_nothing_that_a_notebook_started_outlives_an_interrupt(tmp_path: Path, k
         wait_until((tmp_path / "begun").exists)
         assert len(at_work_in(tmp_path)) > 3
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 143
-    wait_until(lambda: at_work_in(tmp_path) == [], seconds=10)
+        assert process.wait(timeout=PATIENCE) == 143
+    wait_until(lambda: at_work_in(tmp_path) == [])
 
 
 @pytest.mark.parametrize("kernel", sorted({"python3", default_kernel()}))
 def test_nothing_that_a_notebook_started_outlives_its_run(tmp_path: Path, kernel: str):
     rows = sweep(make(tmp_path, ORPHAN), {}, tmp_path / "out", kernel=kernel, progress=False)
     assert rows["status"].tolist() == ["ok"]
-    wait_until(lambda: at_work_in(tmp_path) == [], seconds=10)
+    wait_until(lambda: at_work_in(tmp_path) == [])
 
 
 def test_a_signal_waits_for_the_end_of_a_step_and_then_reaches_its_own_handler():
@@ -133,7 +132,7 @@ def test_the_number_of_a_kernel_that_has_ended_is_left_alone(monkeypatch: pytest
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         kernel.provisioner = SimpleNamespace(process=process)
         kernel.end()
-    assert process.wait(timeout=60) is not None
+    assert process.wait(timeout=PATIENCE) is not None
     kernel.end()
     assert ended == [process.pid]
 
@@ -155,9 +154,11 @@ def test_a_kernel_that_dies_says_how_and_in_which_cell(tmp_path: Path, code: str
     assert rows["error"][0].startswith(f"the kernel died in cell In [3]: {ENDINGS[code]}")
 
 
-def test_a_run_that_takes_too_long_or_too_much_is_ended(tmp_path: Path):
-    slow = make(tmp_path, "import time; time.sleep(600)")
-    rows = sweep(slow, {}, tmp_path / "out", timeout=3, retries=1, progress=False)
+def test_a_run_that_takes_too_long_or_too_much_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    slow = make(tmp_path, "open('begun', 'w').close(); import time; time.sleep(600)")
+    with monkeypatch.context() as patch:  # its time is up as soon as it is in that cell, however busy the machine
+        patch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: 4.0 * (tmp_path / "begun").exists()))
+        rows = sweep(slow, {}, tmp_path / "out", timeout=3, retries=1, progress=False)
     assert rows["error"].tolist() == ["it took more than --timeout 3 seconds, in cell In [2]"]
     large = make(tmp_path, "held = bytearray(10**9)", "import time; time.sleep(600)")
     rows = sweep(large, {}, tmp_path / "out", memory=700, progress=False)

@@ -21,7 +21,8 @@ import pandas as pd
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from processes import at_work_in, started, wait_until
+from processes import at_work_in, started
+from waiting import PATIENCE, wait_until
 
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
@@ -502,7 +503,7 @@ folder, (there, here) = Path(sys.argv[1]), os.pipe()
 with sweep_lock(folder):
     if os.fork() == 0:
         os.write(here, b"!")
-        time.sleep(60)
+        time.sleep(600)
         os._exit(0)
     os.read(there, 1)  # the fork has begun
 with sweep_lock(folder):
@@ -543,7 +544,7 @@ def test_killed_five_times_it_ends_in_the_same_table(notebook: Path):
         for path in out.glob("n=*"):
             assert (path / "page.ipynb").is_file()
             assert path.name == "n=13~failed" or (path / "last").is_file()
-    wait_until(lambda: at_work_in(notebook.parent) == [], seconds=30)
+    wait_until(lambda: at_work_in(notebook.parent) == [])
     assert main(["sweep", str(notebook), *arguments[:-1], str(out)]) == 1
     undisturbed = sweep(notebook, {"n": [1, 2, 3, 4, 5, 13]}, notebook.parent / "calm", jobs=2, progress=False)
     rows = [pd.read_csv(folder / "results.csv").drop(columns="seconds") for folder in (out, notebook.parent / "calm")]
@@ -568,7 +569,7 @@ def test_a_signal_ends_kernels_and_keeps_what_is_done(tmp_path: Path, number: in
     with started(notebook.parent, *SWEEP, "-p", "n", "1..4", "-o", "out") as process:
         wait_until((tmp_path / "beat").exists)
         process.send_signal(number)
-        printed = process.communicate(timeout=60)[0]
+        printed = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == status
     assert [line.split()[:2] for line in printed.splitlines()][1] == ["1", "a"]
     assert pd.read_csv(tmp_path / "out" / "results.csv")["run"].tolist() == ["n=1"]
@@ -583,8 +584,8 @@ def test_two_sweeps_at_once_and_the_kernel_of_a_killed_one(tmp_path: Path, capsy
         assert main(["sweep", str(notebook), "-o", str(out)]) == 2
         assert "Another sweep is writing into" in capsys.readouterr().err
         process.send_signal(signal.SIGKILL)
-        process.wait(timeout=60)
-    wait_until(lambda: at_work_in(tmp_path) == [], seconds=30)
+        process.wait(timeout=PATIENCE)
+    wait_until(lambda: at_work_in(tmp_path) == [])
     make(notebook, "pass")
     assert main(["sweep", str(notebook), "-o", str(out)]) == 0
     assert left_over(out) == []

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 from small_study import QUICK, SAMPLES, TASK, TEST, TRAIN
+from waiting import wait_until
 
 from mldrl_lite.studies import fits
 from mldrl_lite.studies.fits import FitCall, fit_all
@@ -104,10 +104,7 @@ def test_a_pool_ends_with_its_parent(tmp_path: Path):
     assert worker.is_running()
     parent.kill()
     parent.communicate()
-    end = time.monotonic() + 20
-    while time.monotonic() < end and worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.1)
-    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_part_is_scored_by_a_model_that_has_not_learned_from_it(tmp_path: Path):

@@ -1,10 +1,9 @@
 """`diagnose`: callbacks that already ran."""
 
-import time
-
 import pytest
 from diagnosing import Logging, LogsToo, found, own_folder, pytestmark, quiet, the  # noqa: F401
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, Timer
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, Timer
+from pytorch_lightning.callbacks import timer as lightning_timer
 
 
 @pytest.mark.parametrize(
@@ -53,19 +52,26 @@ def test_an_early_stopping_that_already_ran_stops_early():
     assert (first.current_epoch, second.current_epoch) == (4, 1)
 
 
-class Slow(Logging):
-    def on_train_batch_start(self, batch, batch_idx):
-        time.sleep(0.02)
+class Clock(Callback):
+    """Shows the seconds that pass only with batches, one with each."""
+
+    seconds = 0.0
+
+    def on_train_batch_start(self, *_):
+        self.seconds += 1
+
+    def monotonic(self):
+        return self.seconds
 
 
-def test_a_timer_that_already_ran_never_stops_or_stops_at_once():
-    limit = {"milliseconds": 150}
+def test_a_timer_that_already_ran_never_stops_or_stops_at_once(monkeypatch):
+    monkeypatch.setattr(lightning_timer, "time", clock := Clock())
+    limit = {"seconds": 7}
     unspent, spent = Timer(duration=limit), Timer(duration=limit)
     steps = []
     for timer, epochs in ((unspent, 1), (unspent, 20), (spent, 20), (spent, 20)):
-        trainer = quiet(callbacks=[timer], max_epochs=epochs)
-        trainer.fit(Slow())
+        trainer = quiet(callbacks=[clock, timer], max_epochs=epochs)
+        trainer.fit(Logging())
         steps.append(trainer.global_step)
     assert steps[:2] == [2, 40], "the time left over from the first run no longer ends the second"
-    assert 2 < steps[2] < 20
-    assert steps[3] == 0
+    assert steps[2:] == [7, 0]
