@@ -140,6 +140,7 @@ def _draw_order(axes: "Axes", spec: Spec, trials: Sequence[Trial]) -> None:
         best.append(choose([*best[-1:], trial.mean]))
     axes.step([trial.number for trial in whole], best, where="post", color=COLOURS["orange"])
     axes.set(xlabel="trial", ylabel=spec.goal.metric, title="in order")
+    axes.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _draw_parameter(axes: "Axes", spec: Spec, trials: Sequence[Trial], name: str) -> None:
