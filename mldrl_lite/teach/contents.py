@@ -251,7 +251,7 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "picks.",
             "def honest_score(validation, test):\n"
             "    picked = ...  # for each run, the number of an epoch\n"
-            "    return test[..., picked].mean()",
+            "    return ...  # the mean of what test gives there, each run with its own epoch",
         ),
         "check_difference_interval": Steps(
             "[Put intervals on it](#Put-intervals-on-it) draws people with replacement, for one model.",

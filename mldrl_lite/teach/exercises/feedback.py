@@ -94,6 +94,14 @@ def number(answer: object) -> float | None:
         return None
 
 
+def numeric(answer: object) -> float | Feedback:
+    """Return an answer as a number, or a nudge when it is missing or none."""
+    if nudge := not_answered(answer, "a number"):
+        return nudge
+    given = number(answer)
+    return not_yet(f"{described(answer)}; give a number.") if given is None else given
+
+
 def described(answer: object) -> str:
     """Return `this is a dict`, say, or `this is the class Net`: what an answer is, when it is not what it should be."""
     return f"this is the class {answer.__name__}" if isinstance(answer, type) else f"this is a {type(answer).__name__}"

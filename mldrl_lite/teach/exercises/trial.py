@@ -6,15 +6,16 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule
 from pytorch_lightning.callbacks import Checkpoint, ProgressBar
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import nn
 
-from mldrl_lite.teach.exercises.feedback import Feedback, described, not_answered, not_yet
+from mldrl_lite.teach.exercises.feedback import Feedback, described, not_a_function, not_answered, not_yet, number
 
 
 @contextlib.contextmanager
@@ -38,6 +39,32 @@ def apart() -> Iterator[None]:
         logging.disable(disabled)
         os.environ.clear()
         os.environ.update(variables)
+
+
+def numbers_from(
+    answer: object, calls: Sequence[Sequence[object]], called_with: str, wanted: str
+) -> list[float] | Feedback:
+    """Call what a learner wrote, apart, once with each of some arguments.
+
+    Each call begins with the same random numbers of NumPy, so that what differs is due to the arguments.
+
+    Args:
+        answer: the learner's; a nudge is returned where it is no function.
+        calls: the arguments of each call.
+        called_with: what they are, in words for the nudge when a call raises.
+        wanted: what the number is, in words for the nudge when a call returns none.
+    """
+    if nudge := not_a_function(answer):
+        return nudge
+    found = []
+    try:
+        with apart():
+            for arguments in calls:
+                np.random.seed(0)
+                found.append(number(answer(*arguments)))
+    except Exception as error:
+        return not_yet(f"called with {called_with}, it stops with {type(error).__name__}: {error}")
+    return not_yet(f"it should return one number, {wanted}.") if None in found else found
 
 
 # Trainer arguments for a run that shows and writes nothing.

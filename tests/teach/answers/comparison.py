@@ -3,9 +3,12 @@
 import math
 
 import numpy as np
+import pandas as pd
 from scipy.stats import bootstrap
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils import resample
 
 from answers import Answers, answers_to
 
@@ -23,6 +26,11 @@ def by_mask(validation, test):
     return test[validation == validation.max(axis=1, keepdims=True)].mean()
 
 
+def by_frame(validation, test):
+    best = pd.DataFrame(validation).idxmax(axis=1)
+    return np.mean([test[run, epoch] for run, epoch in best.items()])
+
+
 @answers_to("check_honest_score")
 def honest_score() -> Answers:
     rows = np.arange(6)
@@ -32,10 +40,11 @@ def honest_score() -> Answers:
         (lambda validation, test: test[:, validation.mean(axis=0).argmax()].mean(), "one epoch for all"),
         (lambda validation, test: test[:, -1].mean(), "the last epoch"),
         (lambda validation, test: test[rows, validation.argmin(axis=1)].mean(), "worst epoch"),
+        (lambda validation, test: test[:, validation.argmax(axis=1)].mean(), "pair them"),
         (lambda validation, test: test[rows, validation.argmax(axis=1)], "one number"),
         (lambda validation: validation.max(), "TypeError"),
     ]
-    return Answers([by_loop, by_take, by_mask, lambda *both: round(by_take(*both), 4)], wrong)
+    return Answers([by_loop, by_take, by_mask, by_frame, lambda *both: round(by_take(*both), 4)], wrong)
 
 
 def paired(labels, first, second, seed=0):
@@ -57,6 +66,14 @@ def by_standard_deviation(labels, first, second):
     draws = np.random.default_rng(1).integers(len(labels), size=(2000, len(labels)))
     difference = ((first == labels).astype(float) - (second == labels))[draws].mean(axis=1)
     return difference.mean() - 1.96 * difference.std(), difference.mean() + 1.96 * difference.std()
+
+
+def by_resampling(labels, first, second):
+    gains = []
+    for _ in range(1000):
+        truth, one, other = resample(labels, first, second)
+        gains.append(accuracy_score(truth, one) - accuracy_score(truth, other))
+    return tuple(np.percentile(gains, [2.5, 97.5]))
 
 
 def by_formula(labels, first, second):
@@ -123,7 +140,7 @@ def difference_interval() -> Answers:
         (lambda *guesses: paired(*guesses)[::-1], "lower limit comes first"),
         (lambda *guesses: paired(*guesses).mean(), "two numbers"),
     ]
-    return Answers([paired, drawn_one_by_one, by_standard_deviation, by_scipy], wrong)
+    return Answers([paired, drawn_one_by_one, by_standard_deviation, by_scipy, by_resampling], wrong)
 
 
 @answers_to("check_test_size")
@@ -136,8 +153,9 @@ def test_size() -> Answers:
         (1.96 * 0.83 * 0.17 / 0.02**2, "outside the root"),
         (0.25 * (1.96 / 0.02) ** 2, "worst case"),
         (100, "solve for n"),
+        ("many", "give a number"),
     ]
-    return Answers([needed, math.ceil(needed), 1400], wrong, {"accuracy": 0.83, "reach": 0.02})
+    return Answers([needed, math.ceil(needed), 1400, np.float64(1355)], wrong, {"accuracy": 0.83, "reach": 0.02})
 
 
 KS = [1, 3, 9, 27, 81]
@@ -161,6 +179,12 @@ def by_held_out(train_x, train_y, test_x, test_y):
     rest, part = slice(None, 140), slice(140, None)
     scores = {k: model_of(k).fit(train_x[rest], train_y[rest]).score(train_x[part], train_y[part]) for k in KS}
     return model_of(max(scores, key=scores.get)).fit(train_x, train_y).score(test_x, test_y)
+
+
+def by_random_part(train_x, train_y, test_x, test_y):
+    learn_x, part_x, learn_y, part_y = train_test_split(train_x, train_y, test_size=0.3)
+    fitted = [model_of(k).fit(learn_x, learn_y) for k in KS]
+    return max(fitted, key=lambda model: model.score(part_x, part_y)).score(test_x, test_y)
 
 
 def leaks(train_x, train_y, test_x, test_y):
@@ -187,10 +211,10 @@ def mended_test() -> Answers:
     wrong = [
         (leaks, "still profits"),
         (still_leaks, "still profits"),
-        (by_training_accuracy, "poor number"),
+        (by_training_accuracy, "one neighbour"),
         (of_training, "that of the test"),
         (lambda *parts: model_of(27).fit(*parts[:2]), "one number"),
         (lambda train: 0.5, "TypeError"),
         (lambda *parts: 80.0, "between 0 and 1"),
     ]
-    return Answers([by_cross_validation, by_grid, by_held_out], wrong)
+    return Answers([by_cross_validation, by_grid, by_held_out, by_random_part], wrong)

@@ -12,6 +12,7 @@ def runs_that_start() -> Answers:
         (7, "left of all"),
         (4, "each of the seeds"),
         (10, "take away those"),
+        ([5], "this is a list; give a number"),
     ]
     return Answers([5, 5.0, 12 - 10 + 3], wrong, {"held": 10, "failed": 3, "wanted": 12})
 
@@ -34,6 +35,23 @@ def by_loop(table, first, second):
         if first in by_rate and second in by_rate:
             gains.append(by_rate[second] - by_rate[first])
     return sum(gains) / len(gains)
+
+
+def by_sorting(table, first, second):
+    ordered = table[table["status"] == "ok"].set_index(["cv", "lr"])["accuracy"].unstack().dropna()
+    return ordered[second].mean() - ordered[first].mean()
+
+
+def on_common_folds(table, first, second):
+    ok = table[table["status"] == "ok"]
+    one, other = (ok[ok["lr"] == lr].set_index("cv")["accuracy"] for lr in (first, second))
+    common = one.index.intersection(other.index)
+    return float((other[common] - one[common]).mean())
+
+
+def median_gain(table, first, second):
+    wide = table.pivot_table(index="cv", columns="lr", values="accuracy")
+    return (wide[second] - wide[first]).median()
 
 
 def of_means(table, first, second):
@@ -64,11 +82,12 @@ def fair_difference() -> Answers:
         (lambda table, first, second: by_pivot(table, second, first), "sign is turned"),
         (failed_is_even, "counts as no gain"),
         (keeps_nan, "NaN"),
+        (median_gain, "the mean is asked for"),
         (lambda table, first, second: -abs(by_pivot(table, first, second)), "change its sign"),
         (lambda table, first, second: table, "one number"),
         (lambda table: 0.0, "TypeError"),
     ]
-    return Answers([by_pivot, by_merge, by_loop], wrong)
+    return Answers([by_pivot, by_merge, by_loop, by_sorting, on_common_folds], wrong)
 
 
 @answers_to("check_sweep_command")
@@ -77,6 +96,9 @@ def sweep_command() -> Answers:
         "mldrl-lite sweep train.ipynb -p cv 0..9 -p lr 1e-4,1e-3 -j 2 -o runs/mine",
         "!mldrl-lite sweep train.ipynb -p lr 0.001,0.01,0.1 -p cv 0..4,5,6,7,8..9 --jobs 4 --out runs/mine",
         "mldrl-lite sweep -j 3 -o runs/mine -p cv 0..9 -p lr '1e-4, 1e-2' -p data_type WDBC train.ipynb",
+        "!mldrl-lite sweep train.ipynb -p cv 0..9 -p lr 1e-3,1e-2 -j2 -o runs/mine/ 2> bar.txt",
+        "python -m mldrl_lite sweep ./train.ipynb -p cv 0..9 -p lr 1e-3,1e-2 --jobs=2 --out=runs/mine > told.txt 2>&1",
+        "mldrl-lite sweep train.ipynb \\\n    -p cv 0,1,2,3,4,5,6,7,8,9 -p lr 0.001,0.01 \\\n    -j 2 -o runs/mine",
     ]
     wrong = [
         ("mldrl-lite run train.ipynb -p cv 0 -p lr 1e-3 -o runs/mine", "begins with two words"),

@@ -1,9 +1,10 @@
 """Answers to the exercises of notebook 08."""
 
 import math
+from functools import cached_property
 
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import Dataset
 
@@ -21,6 +22,7 @@ def shared_steps() -> Answers:
         (4, "first share the samples out"),
         (64, "or together"),
         (62.5, "one process takes alone"),
+        (None, "give a number"),
     ]
     return Answers([16, 16.0, math.ceil(250 / 16)], wrong, given)
 
@@ -38,6 +40,25 @@ def once(folder):
 def by_root(folder):
     callbacks = [ModelCheckpoint(monitor="val_loss", every_n_epochs=2), TQDMProgressBar(refresh_rate=10)]
     return {"default_root_dir": folder, "callbacks": callbacks, "log_every_n_steps": 20, "max_epochs": 6}
+
+
+def weights_of_best(folder):
+    logger = CSVLogger(save_dir=folder, name="lean")
+    best = ModelCheckpoint(dirpath=folder, filename="best", monitor="val_loss", mode="min", save_weights_only=True)
+    return dict(logger=logger, callbacks=[best, TQDMProgressBar()], log_every_n_steps=50)  # noqa: C408
+
+
+def best_and_last(folder):
+    return every_second(folder) | {"callbacks": [ModelCheckpoint(monitor="val_loss", save_last=True)]}
+
+
+def highest(folder):
+    return every_second(folder) | {"callbacks": [ModelCheckpoint(monitor="val_loss", mode="max")]}
+
+
+def stops_early(folder):
+    callbacks = [ModelCheckpoint(monitor="val_loss"), EarlyStopping("val_loss", patience=1)]
+    return every_second(folder) | {"callbacks": callbacks}
 
 
 def every_better_one(folder):
@@ -68,13 +89,16 @@ def lean_run() -> Answers:
         (no_monitor, "always the latest"),
         (latest, "which is best"),
         (every_third, "passed over"),
+        (best_and_last, "better than all before"),
+        (highest, "taken for a worse one"),
+        (stops_early, "after each of the epochs"),
         (lambda folder: every_second(folder) | {"logger": True}, "outside the folder"),
         (lambda folder: every_second(folder) | {"logger": False, "default_root_dir": folder}, "no logger"),
         (lambda folder: every_second(folder) | {"enable_progress_bar": False}, "no progress bar"),
         (lambda folder: every_second(folder) | {"check_val_every_n_epoch": 2}, "after each of the epochs"),
         (every_second("."), "takes a folder"),
     ]
-    return Answers([every_better_one, every_second, once, by_root], wrong)
+    return Answers([every_better_one, every_second, once, by_root, weights_of_best], wrong)
 
 
 class Scaled(Dataset):
@@ -111,6 +135,19 @@ class Lazy(Scaled):
         if self.scaled is None:
             self.scaled = Scaled(self.features).features
         return self.scaled[index]
+
+
+class Cached(Scaled):
+    def scale(self, features):
+        return features
+
+    @cached_property
+    def limits(self):
+        return self.features.amin(0), self.features.amax(0)
+
+    def __getitem__(self, index):
+        low, high = self.limits
+        return (self.features[index] - low) / (high - low).clamp(min=1e-8)
 
 
 class EachTime(LimitsOnce):
@@ -151,4 +188,4 @@ def quick_samples() -> Answers:
         (Endless, "TypeError"),
         (Scaled(torch.rand(3, 3)), "class"),
     ]
-    return Answers([Scaled, LimitsOnce, Lazy], wrong)
+    return Answers([Scaled, LimitsOnce, Lazy, Cached], wrong)
