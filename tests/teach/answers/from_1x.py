@@ -11,6 +11,7 @@ def todays_trainer() -> Answers:
     cpu = {"accelerator": "cpu", "max_epochs": 3}
     off = {name: value for name, value in OFF.items() if name != "logger"}
     right = [cpu | off, {"devices": 1} | cpu | off, cpu | off | {"log_every_n_steps": 5}]
+    right += [cpu | off | {"devices": "auto", "logger": True, "callbacks": None}]
     wrong = [
         ("Trainer(accelerator='cpu')", "give a dictionary"),
         (quiet_trainer(max_epochs=3), "give a dictionary"),
@@ -75,10 +76,39 @@ def keep_first(self):
     self.means.append(self.losses[0])
 
 
+class KeepsOutputs(KeepsLosses):
+    def training_step(self, batch, batch_idx):
+        return {"loss": ((self.weight - batch) ** 2).mean()}
+
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        self.losses.append(outputs["loss"].item())
+
+    on_train_epoch_end = keep_mean
+
+
+class AsksForWhatIsLogged(KeepsLosses):
+    def on_train_epoch_end(self):
+        self.means.append(self.trainer.callback_metrics["loss"].item())
+
+
+class CountsAndAdds(KeepsLosses):
+    def on_train_epoch_start(self):
+        self.total, self.count = 0.0, 0
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        self.total, self.count = self.total + loss.detach(), self.count + 1
+        return loss
+
+    def on_train_epoch_end(self):
+        self.means.append(self.total / self.count)
+
+
 @answers_to("check_epoch_means")
 def epoch_means() -> Answers:
     right = [model_with(on_train_epoch_end=keep) for keep in (keep_mean, keep_tensor)]
     right.append(model_with(on_train_epoch_start=lambda self: self.losses.clear(), on_train_epoch_end=keep_pooled))
+    right += [KeepsOutputs, AsksForWhatIsLogged, CountsAndAdds]
     wrong = [
         (model_with(on_train_epoch_end=keep_pooled), "epochs before"),
         (model_with(on_train_epoch_end=keep_last), "last batch"),
@@ -125,6 +155,25 @@ class NamesWhatItSaves(Mended):
 
     def validation_step(self, batch, batch_idx):
         self.log_dict({"val_loss": ((self.weight - batch) ** 2).mean()})
+
+
+class KeepsItsRateToo(Mended):
+    def __init__(self, lr=0.1):
+        super().__init__(lr)
+        self.lr = lr
+
+    def validation_step(self, batch, batch_idx):
+        loss = ((self.weight - batch) ** 2).mean()
+        self.log("val_loss", loss, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=self.lr)
+
+
+class TracesTheWeightItself(Mended):
+    def on_train_epoch_end(self):
+        self.trace.append(self.weight.detach())
 
 
 class ReturnsADictionary(Mended):
@@ -201,9 +250,10 @@ def speaks_again() -> Answers:
         (TracesAtValidationOfTraining, "left 1 values"),
         (LeavesADeadHook, "on_epoch_end will never be called"),
         (TracesTheFirst, "ended with"),
+        (TracesTheWeightItself, "ended with"),
         (ForgetsItsRate, "hyperparameters"),
         (IgnoresItsRate, "train with it"),
         (Mended(), "class itself"),
         (type("Old", (Mended,), {"training_epoch_end": lambda self, outputs: None}), "NotImplementedError"),
     ]
-    return Answers([Mended, KeepsTensors, NamesWhatItSaves], wrong)
+    return Answers([Mended, KeepsTensors, NamesWhatItSaves, KeepsItsRateToo], wrong)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from pytorch_lightning import Callback, LightningModule
 from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import nn
 
 from answers import Answers, answers_to
 
@@ -22,6 +23,24 @@ def all_of_them(folder):
 def by_epoch(folder):
     newest = ModelCheckpoint(folder, monitor="epoch", mode="max", save_last="link")
     return [newest, ModelCheckpoint(folder, filename="best-{epoch}", save_top_k=2, **BEST)]
+
+
+def side_by_side(folder):
+    best = ModelCheckpoint(dirpath=str(folder), filename="best", **BEST)
+    return [best, ModelCheckpoint(dirpath=str(folder), every_n_epochs=1, save_last=True)]
+
+
+def newest_by_name(folder):
+    latest = ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1, save_last=True)
+    return [ModelCheckpoint(folder / "best", **BEST, filename="{epoch}-{accuracy:.2f}"), latest]
+
+
+def in_a_tuple(folder):
+    return tuple(two(folder))
+
+
+def every_second(folder):
+    return [ModelCheckpoint(folder / "best", **BEST), ModelCheckpoint(folder, every_n_epochs=3, save_last=True)]
 
 
 def as_it_was(folder):
@@ -56,16 +75,33 @@ def night() -> Answers:
         (last_alone, "none knows"),
         (without_last, "from the beginning"),
         (one, "no list of callbacks"),
+        (in_a_tuple, "no list of callbacks"),
+        (every_second, "begins with epoch 3"),
         (misspelled, "MisconfigurationException"),
         (two(Path("folder")), "the function itself"),
     ]
-    return Answers([two, all_of_them, by_epoch], wrong)
+    return Answers([two, all_of_them, by_epoch, side_by_side, newest_by_name, lambda folder: two(folder)], wrong)
 
 
 class Ignores(LightningModule):
     def __init__(self, loss_fx, width, dropout):
         super().__init__()
         self.save_hyperparameters(ignore="loss_fx")
+
+
+class IgnoresAList(LightningModule):
+    def __init__(self, loss_fx, width, dropout):
+        super().__init__()
+        self.loss_fx = loss_fx
+        self.save_hyperparameters(ignore=["loss_fx"], logger=False)
+        self.layer = nn.Linear(self.hparams.width, 1)
+
+
+class DeletesIt(LightningModule):
+    def __init__(self, loss_fx, width, dropout):
+        super().__init__()
+        self.save_hyperparameters()
+        del self.hparams["loss_fx"]
 
 
 class Names(LightningModule):
@@ -143,7 +179,7 @@ def remembers() -> Answers:
         (TakesZeroForNothing, "with dropout=0"),
         (SavesNumPy, "not plain"),
     ]
-    return Answers([Ignores, Names, Takes, WritesItself], wrong)
+    return Answers([Ignores, IgnoresAList, DeletesIt, Names, Takes, WritesItself], wrong)
 
 
 class HasState(Callback):
@@ -175,6 +211,28 @@ class AsksTheTrainer(Callback):
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         self.batches = trainer.current_epoch * trainer.num_training_batches + batch_idx + 1
+
+
+class AsksTheLoop(Callback):
+    batches = 0
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.batches = trainer.fit_loop.epoch_loop.total_batch_idx + 1
+
+
+class CountsAtStart(HasState):
+    on_train_batch_end = Callback.on_train_batch_end
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.batches += 1
+
+    def load_state_dict(self, state_dict):
+        self.__dict__.update(state_dict)
+
+
+class CountsInTheEpoch(Callback):
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.batches = batch_idx + 1
 
 
 class Forgets(HasState):
@@ -237,10 +295,11 @@ def counts_on() -> Answers:
         (CountsSteps, "optimizer steps"),
         (CountsEpochs, "counted as 2"),
         (AddsTwice, "counted as 25"),
+        (CountsInTheEpoch, "10 batches, without any break, is counted as 5"),
         (StepsTimesTwo, "counted as 12"),
         (StartsAnew, "when training starts"),
         (NumPyState, "no plain value"),
         (Callback, "no number named batches"),
         (HasState(), "the class itself"),
     ]
-    return Answers([HasState, WritesIntoTheFile, AsksTheTrainer], wrong)
+    return Answers([HasState, WritesIntoTheFile, AsksTheTrainer, AsksTheLoop, CountsAtStart], wrong)

@@ -6,6 +6,7 @@ import random
 import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
+from pytorch_lightning.utilities.seed import isolate_rng
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -22,6 +23,13 @@ def forks(seed):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return nn.Linear(4, 2)
+
+
+def isolated(seed):
+    with isolate_rng():
+        torch.manual_seed(seed)
+        layer = nn.Linear(in_features=4, out_features=2)
+    return layer
 
 
 def own_generator(seed):
@@ -59,7 +67,7 @@ def make_linear() -> Answers:
         (lambda seed: seeds_everything(seed).weight, "nn.Linear(4, 2) each time"),
         (nn.Linear(4, 2), "TypeError"),
     ]
-    return Answers([seeds_everything, forks, own_generator], wrong)
+    return Answers([seeds_everything, forks, isolated, own_generator], wrong)
 
 
 class OwnGenerator(Callback):
@@ -321,6 +329,12 @@ def seeds_again_before_the_training(folder):
     return train(folder, net, noise_of(3))
 
 
+def order_that_starts_anew(folder):
+    seed_everything(1, workers=True, verbose=False)
+    net, noise = SmallNet(), torch.from_numpy(np.random.normal(size=(32, 4))).float()
+    return train(folder, net, noise, generator=ORDER.manual_seed(1))
+
+
 def model_before_the_seed(folder):
     net = SmallNet()
     seed_everything(0, verbose=False)
@@ -390,4 +404,5 @@ def mended_training() -> Answers:
         (returns_another_model, "is it the trained one"),
         (lambda folder: None, "return the trained model"),
     ]
-    return Answers([all_from_one_seed, generators_of_their_own, seeds_again_before_the_training], wrong)
+    right = [all_from_one_seed, generators_of_their_own, seeds_again_before_the_training, order_that_starts_anew]
+    return Answers(right, wrong)

@@ -1,5 +1,7 @@
 """Answers to the exercises of notebook 04."""
 
+from datetime import timedelta
+
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint, Timer, TQDMProgressBar
@@ -27,6 +29,8 @@ def short_epoch() -> Answers:
         {"max_epochs": 2, "limit_train_batches": 1},
         {"max_epochs": 2, "limit_train_batches": 0.25, "num_sanity_val_steps": 0},
         {"max_steps": 2, "limit_train_batches": 1, "callbacks": Timer()},
+        {"max_epochs": 2, "limit_train_batches": 1, "limit_val_batches": None, "num_sanity_val_steps": -1},
+        {"max_epochs": 2, "min_epochs": 2, "limit_train_batches": 1, "limit_val_batches": 4},
         {"max_epochs": 2, "limit_train_batches": 1, "callbacks": [ModelCheckpoint(), TQDMProgressBar()]},
     ]
     wrong = [
@@ -35,6 +39,9 @@ def short_epoch() -> Answers:
         ({"max_epochs": -1, "limit_train_batches": 1}, "which argument ends it"),
         ({"max_epochs": 1, "limit_train_batches": 1}, "has 1 epochs"),
         ({"max_epochs": 2, "limit_train_batches": 1, "limit_val_batches": 0}, "validates 0 times"),
+        ({"max_epochs": 2, "overfit_batches": 1}, "saw 1"),
+        ({"fast_dev_run": True}, "saw 1"),
+        ({"max_epochs": 2, "limit_train_batches": 1, "check_val_every_n_epoch": 2}, "validates 1 times"),
         ({"gpus": 1}, "TypeError"),
     ]
     return Answers(right, wrong)
@@ -48,6 +55,8 @@ def week_end_trainer() -> Answers:
         Trainer(max_epochs=-1, **two_days, **asked),
         Trainer(max_time={"hours": 48}, **asked),
         Trainer(max_epochs=-1, callbacks=[Timer("02:00:00:00")], **asked),
+        Trainer(max_epochs=-1, max_time=timedelta(days=2), val_check_interval=1.0, **asked),
+        Trainer(max_time={"days": 1, "hours": 24}, **asked),
         Trainer(max_epochs=-1, limit_train_batches=1.0, limit_val_batches=1.0, **two_days, **asked),
     ]
     wrong = [
@@ -55,6 +64,9 @@ def week_end_trainer() -> Answers:
         (Trainer(max_epochs=100, val_check_interval=5, log_every_n_steps=10, **two_days), "also counts"),
         (Trainer(max_epochs=-1, val_check_interval=5, log_every_n_steps=10, **two_days), "what have you changed"),
         (Trainer(max_epochs=10, **asked), "clock"),
+        (Trainer(max_steps=10_000, **two_days, **asked), "also counts"),
+        (Trainer(check_val_every_n_epoch=None, val_check_interval=5, **two_days), "what have you changed"),
+        ({"max_time": "02:00:00:00", **asked}, "this is a dict"),
         (Trainer(max_time="00:02:00:00", **asked), "which place"),
         (Trainer(max_epochs=10, **two_days, **asked), "also counts"),
         (Trainer(max_epochs=-1, log_every_n_steps=10, **two_days), "every fifth"),
@@ -80,6 +92,9 @@ def budget() -> Answers:
         {"max_epochs": 4, "limit_val_batches": 0.5, "num_sanity_val_steps": 0},
         {"max_epochs": 6, "accumulate_grad_batches": 2, "limit_val_batches": 1, "callbacks": Timer()},
         {"max_epochs": 30, "check_val_every_n_epoch": 30},
+        {"max_epochs": 3, "check_val_every_n_epoch": 3, "num_sanity_val_steps": -1},
+        {"max_epochs": 3, "limit_val_batches": 2, "val_check_interval": 0.5, "num_sanity_val_steps": 0},
+        {"min_steps": 24, "max_steps": 25, "val_check_interval": 25, "check_val_every_n_epoch": None},
         {"max_steps": 400, "val_check_interval": 400, "check_val_every_n_epoch": None},
     ]
     wrong = [
@@ -91,5 +106,8 @@ def budget() -> Answers:
         ({"max_epochs": 3, "accumulate_grad_batches": 2, "limit_val_batches": 1}, "after 12 optimizer steps"),
         ({"max_epochs": -1, "limit_val_batches": 1}, "what is to end it"),
         ({"limit_val_batch": 1}, "TypeError"),
+        ({"max_epochs": 12, "overfit_batches": 2}, "spends 26"),
+        ({"max_steps": 25, "val_check_interval": 1.0, "limit_val_batches": 1}, "after step 24 of 25"),
+        ({"max_epochs": 3, "val_check_interval": 1, "limit_val_batches": 1}, "spends 25"),
     ]
     return Answers(right, wrong)
