@@ -386,7 +386,7 @@ _06 = (
     ),
     _ask(
         "A run is repeated on one thread of a CPU with the same seed, without `deterministic=True`. What can you "
-        "expect of the model of this page?",
+        "expect of the model of this notebook?",
         "Vary what happens beside the training",
         _no(
             "Weights that agree up to rounding.",
