@@ -69,20 +69,32 @@ def _passes_over(answer: ModelCheckpoint) -> Feedback | None:
 
 
 def _check_file_name(answer: ModelCheckpoint) -> Feedback:
-    logged = {"epoch": 7, "step": 80, "ptl/val_loss": 0.4321, "ptl/val_accuracy": 0.8765}
-    metrics = {name: torch.tensor(value) for name, value in logged.items()}
-    try:
-        path = answer.format_checkpoint_name(metrics)  # adds the names that it does not know to `metrics`
-    except Exception as error:  # whatever the template did wrong is feedback
-        return not_yet(f"the file name cannot be made: {type(error).__name__}: {error}")
-    name = os.path.relpath(path, answer.dirpath) if answer.dirpath else path
-    if unknown := sorted(set(metrics) - set(logged)):
+    """Judge the names of two epochs: both have to tell the epoch and the accuracy, each as a number of its own."""
+    for epoch, accuracy, shown in ((7, 0.8765, "0.88"), (12, 0.5, "0.50")):
+        logged = {"epoch": epoch, "step": 1000, "ptl/val_loss": 0.4321, "ptl/val_accuracy": accuracy}
+        metrics = {name: torch.tensor(value) for name, value in logged.items()}
+        try:
+            path = answer.format_checkpoint_name(metrics)  # adds the names that it does not know to `metrics`
+        except Exception as error:  # whatever the template did wrong is feedback
+            return not_yet(f"the file name cannot be made: {type(error).__name__}: {error}")
+        name = os.path.relpath(path, answer.dirpath) if answer.dirpath else path
+        if nudge := _fault_of_name(name, sorted(set(metrics) - set(logged)), epoch, accuracy, shown):
+            return nudge
+    return right(f"epoch {epoch} with an accuracy of {accuracy} would be {name!r}.")
+
+
+def _fault_of_name(name: str, unknown: list[str], epoch: int, accuracy: float, shown: str) -> Feedback | None:
+    if unknown:
         return not_yet(f"nobody logs {unknown[0]!r}, so the file name says {name!r}.")
     if os.sep in name:
         return not_yet(f"the file would be {name!r}: a folder and a file. Where does the slash come from?")
-    if "7" not in name.replace("0.8765", "").replace("0.87", "") or not re.search(r"0\.88(?!\d)", name):
-        return not_yet(f"epoch 7 with an accuracy of 0.8765 would be {name!r}; does it tell both, with two decimals?")
-    return right(f"epoch 7 with an accuracy of 0.8765 would be {name!r}.")
+    numbers = re.findall(r"\d+(?:\.\d+)?", name.removesuffix(".ckpt"))
+    if shown not in numbers or str(epoch) not in [number.lstrip("0") for number in numbers]:
+        return not_yet(
+            f"epoch {epoch} with an accuracy of {accuracy} would be {name!r}; does it tell both, each as a number of "
+            "its own, and the accuracy with two decimals?"
+        )
+    return None
 
 
 @in_steps

@@ -48,7 +48,7 @@ def check_mended_module(answer: object, n_samples: int = 50) -> Feedback:
         return nudge
     try:
         with elsewhere(), apart():
-            return _judge_split(answer, n_samples) or _judge_order(answer, n_samples)
+            return _judge_split(answer, n_samples) or _judge_seeds(answer, n_samples) or _judge_order(answer, n_samples)
     except Exception as error:
         return not_yet(
             "a new module that was set up for one stage, and asked for the loaders of that stage, raised "
@@ -75,6 +75,34 @@ def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback 
     return None
 
 
+def _judge_seeds(answer: type[LightningDataModule], n_samples: int) -> Feedback | None:
+    """Nudge when the random numbers of the whole run start anew, at a number that is not the run's."""
+    if any(
+        one == another for one, another in zip(*(_drawn_after(answer, n_samples, seed) for seed in (1, 2)), strict=True)
+    ):
+        return not_yet(
+            "each sample keeps its part. But the random numbers of the whole run start anew here, so that dropout "
+            "and the order of the batches no longer depend on the run's seed; give the cut a source of its own."
+        )
+    return None
+
+
+def _drawn_after(answer: type[LightningDataModule], n_samples: int, seed: int) -> tuple[object, ...]:
+    """Return where each global source of random numbers stands once a run of that seed has made its loader."""
+    _start_random_numbers(seed)
+    module = answer(_numbers(n_samples), 8)
+    answer(_numbers(n_samples), 8).prepare_data()
+    module.setup("fit")
+    module.train_dataloader()
+    return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+
+
+def _start_random_numbers(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
 def _judge_order(answer: type[LightningDataModule], n_samples: int) -> Feedback:
     module = answer(_numbers(n_samples), 8)
     answer(_numbers(n_samples), 8).prepare_data()
@@ -96,9 +124,7 @@ def _members(
     module: LightningDataModule, another_process: LightningDataModule, stage: str, parts: tuple[str, ...], seed: int
 ) -> list[list[int]]:
     """Set a module up as if it were another moment of the run; return the sample numbers in each part, sorted."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+    _start_random_numbers(seed)
     another_process.prepare_data()
     module.setup(stage)
     loaders = [getattr(module, f"{part}_dataloader")() for part in parts]

@@ -123,8 +123,11 @@ def _judge_steps(model_class: type[LightningModule]) -> Feedback | None:
             "after a fit with validation there is no 'val/loss'; does the Trainer know the method by its name?"
         )
     scores = _scores(model, views)
-    if torch.allclose(scores.sum(dim=1), torch.ones(len(scores)), atol=1e-4) and (scores >= 0).all():
-        return not_yet("forward returns probabilities; what does cross_entropy do with what it is given?")
+    if _are_probabilities(model, views):
+        return not_yet(
+            "forward returns probabilities: each row adds up to 1. It is to return scores, as they are before a "
+            "softmax; cross_entropy expects those, and takes the softmax itself."
+        )
     if abs(trainer.callback_metrics["val/loss"].item() - cross_entropy(scores, labels).item()) > 1e-3:
         return not_yet("'val/loss' is logged, but it is not the cross-entropy of the scores that forward returns.")
     return None

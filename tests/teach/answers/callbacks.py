@@ -44,6 +44,8 @@ def best_two() -> Answers:
     name = "epoch={epoch}-accuracy={ptl/val_accuracy:.2f}"
     other_order = keeper("{ptl/val_accuracy:.2f}_{epoch:03d}", dirpath="somewhere")
     right = [keeper(name), other_order, keeper(f"{name}-{{step}}")]
+    right += [keeper("{epoch} {ptl/val_accuracy:.2f}"), keeper("e{epoch}_acc{ptl/val_accuracy:.2f}")]
+    right += [keeper(name, dirpath="a/b", save_last=True), keeper(name, every_n_epochs=1)]
     wrong = [
         (keeper("{epoch}-{ptl/val_accuracy:.2f}", auto_insert_metric_name=True), "the slash come from"),
         (keeper(name, mode="min"), "is lower better"),
@@ -51,6 +53,14 @@ def best_two() -> Answers:
         (keeper(name, save_top_k=-1), "-1 means all"),
         (keeper("epoch={epoch}-accuracy={val_accuracy:.2f}"), "nobody logs 'val_accuracy'"),
         (keeper("accuracy={ptl/val_accuracy:.2f}"), "does it tell both"),
+        (keeper("{epoch}{ptl/val_accuracy:.2f}"), "a number of its own"),
+        (keeper("{epoch}.{ptl/val_accuracy:.2f}"), "a number of its own"),
+        (keeper("best7-{ptl/val_accuracy:.2f}"), "does it tell both"),
+        (keeper("epoch=7-accuracy=0.88"), "does it tell both"),
+        (keeper("{epoch}-{ptl/val_accuracy:.3f}"), "two decimals"),
+        (keeper("{epoch}-{ptl/val_accuracy:.0%}"), "two decimals"),
+        (keeper("{step}-{ptl/val_accuracy:.2f}"), "does it tell both"),
+        (keeper("{epoch}-{ptl/val_loss:.2f}"), "does it tell both"),
         (keeper(name, every_n_epochs=5), "every 5th epoch"),
         (keeper(name, every_n_epochs=0, every_n_train_steps=0), "never saves"),
         (keeper("epoch={epoch}-accuracy={ptl/val_accuracy}"), "two decimals"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from pytorch_lightning import LightningDataModule
+from pytorch_lightning import LightningDataModule, seed_everything
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler
 from torch.utils.data import DataLoader, Subset, random_split
@@ -67,6 +67,41 @@ class SeedsEverything(Leaky):
     def setup(self, stage):
         torch.manual_seed(0)
         super().setup(stage)
+
+
+class SeedsNumpy(Leaky):
+    def setup(self, stage):
+        np.random.seed(0)
+        order = np.random.permutation(len(self.rows)).tolist()
+        self.train, self.val, self.test = (Subset(self.rows, part) for part in (order[:40], order[40:45], order[45:]))
+
+
+class SeedsWhenMade(EveryTenth):
+    def __init__(self, samples, batch_size):
+        super().__init__(samples, batch_size)
+        seed_everything(0)
+
+
+class SeedsAndPutsBack(Leaky):
+    def setup(self, stage):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            super().setup(stage)
+
+
+class ByScikitLearn(Leaky):
+    def setup(self, stage):
+        self.train, rest = train_test_split(self.rows, test_size=0.2, random_state=0)
+        self.val, self.test = train_test_split(rest, test_size=0.5, random_state=0)
+
+
+class SplitsWhenMade(OwnGenerator):
+    def __init__(self, samples, batch_size):
+        super().__init__(samples, batch_size)
+        OwnGenerator.setup(self, None)
+
+    def setup(self, stage):
+        pass
 
 
 class FromAFile(Leaky):
@@ -187,6 +222,9 @@ def mended_module() -> Answers:
         (OneOrderForAllEpochs, "in the same order"),
         (LosesTheLastBatch, "exactly one part"),
         (Leaky, "had been in train"),
+        (SeedsEverything, "a source of its own"),
+        (SeedsNumpy, "a source of its own"),
+        (SeedsWhenMade, "a source of its own"),
         (OnlyOnce, "a module made anew"),
         (OnlyForFit, "a test may come first"),
         (PreparesOnSelf, "in one process alone"),
@@ -194,7 +232,8 @@ def mended_module() -> Answers:
         (TestsOnTrain, "had been in train"),
         (OwnGenerator.setup, "give the class itself"),
     ]
-    return Answers([Mended, OwnGenerator, EveryTenth, Stratified, SeedsEverything, FromAFile], wrong)
+    right = [Mended, OwnGenerator, EveryTenth, Stratified, FromAFile]
+    return Answers([*right, SeedsAndPutsBack, ByScikitLearn, SplitsWhenMade], wrong)
 
 
 def by_hand(view, train):

@@ -3,7 +3,7 @@
 import torch
 from pytorch_lightning import LightningModule, seed_everything
 from torch import nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, nll_loss
 
 from answers import Answers, answers_to
 from answers.quickstart import wdbc
@@ -257,9 +257,52 @@ class LogsTwice(OneLayerEach):
         self.log("val/loss", 2 * cross_entropy(self(batch[0]), batch[1]))
 
 
+class SoftmaxInTheSteps(OneLayerEach):
+    """Scores from forward; the steps take the probabilities themselves, and their logarithm."""
+
+    def loss_of(self, batch):
+        return nll_loss(self(batch[0]).softmax(dim=1).log(), batch[1])
+
+    def training_step(self, batch, batch_idx):
+        return self.loss_of(batch)
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/loss", self.loss_of(batch))
+
+
+class LogarithmsAsScores(OneLayerEach):
+    """A softmax of these gives the same probabilities, so they are scores like any others."""
+
+    def forward(self, views):
+        return super().forward(views).log_softmax(dim=1)
+
+
+class ProbabilitiesAndTheirLogarithm(SumOfProbabilities):
+    def training_step(self, batch, batch_idx):
+        return nll_loss(self(batch[0]).log(), batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/loss", nll_loss(self(batch[0]).log(), batch[1]))
+
+
+class SoftmaxTwiceInTheSteps(OneLayerEach):
+    def training_step(self, batch, batch_idx):
+        return cross_entropy(self(batch[0]).softmax(dim=1), batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/loss", cross_entropy(self(batch[0]).softmax(dim=1), batch[1]))
+
+
+class MeanOfTheScores(OneLayerEach):
+    def forward(self, views):
+        return super().forward(views) / len(views)
+
+
 @answers_to("check_mended_steps")
 def mended_steps() -> Answers:
     wrong = [
+        (ProbabilitiesAndTheirLogarithm, "as they are before a softmax"),
+        (SoftmaxTwiceInTheSteps, "not the cross-entropy"),
         (UnseenLayers, "plain list"),
         (SumOfProbabilities, "probabilities"),
         (Misspelled, "by its name"),
@@ -267,4 +310,5 @@ def mended_steps() -> Answers:
         (LogsTwice, "not the cross-entropy"),
         (nn.Linear, "LightningModule"),
     ]
-    return Answers([OneLayerEach, OneLayerForAll, LogsADictionary], wrong)
+    right = [OneLayerEach, OneLayerForAll, LogsADictionary, SoftmaxInTheSteps, LogarithmsAsScores, MeanOfTheScores]
+    return Answers(right, wrong)
