@@ -13,7 +13,7 @@ from answers import Answers, answers_to
 @answers_to("check_call_counts")
 def call_counts() -> Answers:
     wrong = [((4, 1), "other way round"), ((4, 4), "at once"), ((1, 1), "no process can see"), ((2, 3), "diary")]
-    wrong += [(5, "two numbers"), ((1.0, 4.0), "whole numbers")]
+    wrong += [(5, "two numbers"), ((1.0, 4.0), "whole numbers"), ({"prepare_data": 1, "setup": 4}, "two numbers")]
     return Answers([(1, 4), [1, 4], (np.int64(1), np.int64(4))], wrong, {"n_processes": 4})
 
 
@@ -253,6 +253,13 @@ def by_loop(view, train):
     return np.array(columns).T
 
 
+def in_place(view, train):
+    lowest = np.amin(view[train, :], axis=0, keepdims=True)
+    view -= lowest
+    view /= np.ptp(view[train], axis=0)
+    return view
+
+
 def by_parts(view, train):
     test = np.setdiff1d(np.arange(len(view)), train)
     scaled = by_scikit_learn(view, train)
@@ -273,7 +280,9 @@ def scaling() -> Answers:
         (by_parts, "limits of their own"),
         (lambda view, train: by_hand(view, train)[train], "return all rows"),
         (lambda view, train: (view - view[train].min()) / np.ptp(view[train]), "each single feature"),
+        (lambda view, train: (view - view[train].mean(axis=0)) / view[train].std(axis=0), "from 0 to 1"),
+        (lambda view, train: by_hand(view, train)[train[0]], "return all rows"),
         (sorted_rows, "changed their order"),
         (lambda view, train: by_scikit_learn(view, train) ** 2, "but otherwise"),
     ]
-    return Answers([by_hand, by_scikit_learn, by_loop], wrong)
+    return Answers([by_hand, by_scikit_learn, by_loop, in_place], wrong)

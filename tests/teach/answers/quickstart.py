@@ -49,7 +49,9 @@ def trainer() -> Answers:
     wrong = [
         (quiet_trainer(max_epochs=3), "max_epochs=3"),
         (Trainer(max_epochs=5), "still has a logger"),
+        (Trainer(max_epochs=5, logger=None), "still has a logger"),
         (Trainer(logger=False), "max_epochs=None"),
+        ({"max_epochs": 5, "logger": False}, "of type dict"),
         (Trainer(max_epochs=5, max_steps=5, logger=False), "also counts steps"),
         (Trainer, "give the object"),
         (5, "of type int"),
@@ -95,6 +97,21 @@ class LearnsSlowly(Learns):
         return torch.optim.Adam(self.parameters(), lr=1e-7)
 
 
+class LearnsAtTheDefaultRate(Learns):
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+
+
+class LearnsByPlainDescent(Learns):
+    def configure_optimizers(self):
+        return {"optimizer": torch.optim.SGD(self.parameters(), lr=0.1)}
+
+
+class LearnsStillTooSlowly(Learns):
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=1e-4)
+
+
 class LearnsNothing(ReturnsNothing, LearnsSlowly):
     """As it is handed out."""
 
@@ -115,9 +132,11 @@ def mended_classifier() -> Answers:
         (LearnsNothing, "moves no weight"),
         (ReturnsNothing, "get back from training_step"),
         (LearnsSlowly, "how far does one step go"),
+        (LearnsStillTooSlowly, "how far does one step go"),
         (HasNoOptimizer, "moves no weight"),
         (ForgetsItsBase, "AttributeError"),
         (Learns(), "give the class itself"),
         (nn.Linear, "LightningModule"),
     ]
-    return Answers([Learns, LearnsWithTwoLayers, ReturnsADictionary], wrong)
+    right = [Learns, LearnsWithTwoLayers, ReturnsADictionary, LearnsAtTheDefaultRate, LearnsByPlainDescent]
+    return Answers(right, wrong)
