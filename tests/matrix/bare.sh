@@ -21,8 +21,10 @@ make() {
     mkdir -p "$folder${file%/*}"
     grep -v 'constraint\|find-links\|file://' "$file" > "$folder$file" || true
   done
-  mount --bind /proc "$folder/proc"
-  mount --bind /dev "$folder/dev"
+  # Terminals and shared memory are mounts of their own below /dev.
+  for place in proc dev dev/pts dev/shm; do
+    mount --bind "/$place" "$folder/$place"
+  done
   if [ $# -gt 0 ]; then
     within "$folder" apt-get update
     within "$folder" apt-get install --yes --no-install-recommends "$@"
@@ -39,7 +41,7 @@ within() {
 
 remove() {
   local place
-  for place in proc dev; do
+  for place in dev/shm dev/pts dev proc; do
     # Lazily, because a forking process may still live there for some minutes.
     umount --lazy "$1/$place" 2> /dev/null || true
     if mountpoint --quiet "$1/$place"; then
