@@ -75,8 +75,8 @@ def draw_intervals(studies: Mapping[str, Findings], metric: str = "auroc", claim
         if title == claim_in:
             claim, sd = CLAIM[metric]
             axes.axvspan(claim - sd, claim + sd, color=COLOURS["grey"], alpha=0.2, linewidth=0)
-            axes.text(claim, -0.75, "claim", color=COLOURS["grey"], ha="center")
-        axes.set(xlabel=f"{metric} on the test samples", ylim=(len(rows) - 0.4, -1.0))
+            axes.text(claim, -0.85, "claim", color=COLOURS["grey"], ha="center")
+        axes.set(xlabel=f"{metric} on the test samples", ylim=(len(rows) - 0.4, -1.5))
         axes.locator_params(axis="x", nbins=5)
     return figure
 

@@ -1,6 +1,6 @@
 """One training, run in three ways: the settings of the 2023 script, those that the course recommends, and a bare loop.
 
-All three see the same batches in the same order and draw the same dropout; `tests/test_speed.py` holds them to it.
+All see the same batches in the same order and draw the same dropout: `tests/studies/test_speed.py` holds them to it.
 """
 
 import os
@@ -223,23 +223,6 @@ class FusedAdam(MMDynamic):
         """Adam with weight decay, and the scheduler of `MMDynamic`."""
         optimizer = torch.optim.Adam(self.parameters(), lr=self.lr, weight_decay=self.reg, fused=True)
         return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, step_size=10, gamma=0.9)]
-
-
-class LogsWhenDue(MMDynamic):
-    """`MMDynamic` that calls `self.log` in training only where the Trainer writes its log.
-
-    A price: what monitors `ptl/train_loss` at another step, as `EarlyStopping` may, does not find it.
-    """
-
-    def log(self, name: str, value: Any, **options: Any) -> None:
-        """Log, unless this is a training step whose value would not be written."""
-        if not self.trainer.training or self.log_is_due():
-            super().log(name, value, **options)
-
-    def log_is_due(self) -> bool:
-        """Whether the Trainer writes its log at this training step, or the epoch ends with it."""
-        every = self.trainer.log_every_n_steps
-        return self.trainer.is_last_batch or (every > 0 and (self.trainer.global_step + 1) % every == 0)
 
 
 class _OneByOne(Dataset[Batch]):

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from jupyter_client.manager import start_new_kernel
-from pytorch_lightning import Callback, Trainer, seed_everything
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning import Callback, Trainer
 
 from mldrl_lite.datamodule import Batch, TCPDataModule
 from mldrl_lite.figures import read_scalars
@@ -82,34 +81,6 @@ def test_more_samples_are_more_steps():
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What the package does for speed leaves what it says as it was
-
-
-@pytest.mark.filterwarnings("ignore:The number of training batches")
-@pytest.mark.parametrize(("every", "steps"), [(1, list(range(20))), (4, [3, 7, 11, 15, 19]), (0, []), (50, [])])
-def test_the_log_has_the_steps_that_the_trainer_writes(
-    quiet_trainer: Callable[..., Trainer], tmp_path: Path, every: int, steps: list[int]
-):
-    written = {}
-    for model_class in (MMDynamic, speed.LogsWhenDue):
-        seed_everything(0, verbose=False)
-        datamodule = TCPDataModule()
-        model = model_class(datamodule.in_dim, 2, True, EXAMPLE_CONFIG)
-        logger = CSVLogger(tmp_path, name=model_class.__name__)
-        trainer = quiet_trainer(max_epochs=2, logger=logger, log_every_n_steps=every)
-        trainer.fit(model, datamodule)
-        rows = [row for row in _rows(logger) if row.get("ptl/train_loss")]
-        written[model_class] = [(int(row["step"]), row["ptl/train_loss"]) for row in rows]
-        last = trainer.callback_metrics["ptl/train_loss"].item()
-        written[model_class].append(last)
-    assert written[MMDynamic] == written[speed.LogsWhenDue]
-    assert [step for step, _ in written[MMDynamic][:-1]] == steps
-
-
-def _rows(logger: CSVLogger) -> list[dict[str, str]]:
-    import csv
-
-    with Path(logger.log_dir, "metrics.csv").open() as file:
-        return list(csv.DictReader(file))
 
 
 def test_a_batch_goes_to_a_device_whole():
