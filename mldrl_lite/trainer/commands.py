@@ -39,13 +39,14 @@ def _add_check(commands: argparse._SubParsersAction) -> None:
 def _check(options: argparse.Namespace) -> int:
     from mldrl_lite.trainer.check.entry import check
     from mldrl_lite.trainer.check.report import FORMATS
+    from mldrl_lite.trainer.paths import watched
 
     if options.rules:
         print(_rules())
         return 0
     if not options.paths:
         raise InputError("check wants to know what to look at: give files *.py or *.ipynb, or folders.")
-    remarks = list(check(options.paths, _codes(options.select), _codes(options.ignore) or ()))
+    remarks = list(check(options.paths, _codes(options.select), _codes(options.ignore) or (), watched))
     words = FORMATS[options.format](remarks)
     if words:
         print(words)

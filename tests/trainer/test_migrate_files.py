@@ -1,13 +1,16 @@
 """`mldrl-lite migrate`: what it shows, what it writes, and how it ends."""
 
+import io
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
 from mldrl_lite.__main__ import main
+from mldrl_lite.trainer.paths import watched
 
 OLD = "import pytorch_lightning as pl\n\ntrainer = pl.Trainer(gpus=2)  # two\n"
 NEW = 'import pytorch_lightning as pl\n\ntrainer = pl.Trainer(accelerator="gpu", devices=2)  # two\n'
@@ -176,7 +179,27 @@ def test_what_is_found_in_a_notebook_has_its_cell(tmp_path, capsys):
     file = tmp_path / "a.ipynb"
     file.write_text(notebook("import pytorch_lightning as pl", "x = 1\npl.Trainer(track_grad_norm=2)"))
     main(["migrate", str(file)])
-    assert f"{file}: cell 2, line 2: decide: track_grad_norm=2" in capsys.readouterr().out
+    assert f"{file}: cell 3, line 2: decide: track_grad_norm=2" in capsys.readouterr().out
+
+
+def test_a_cell_has_the_same_number_for_migrate_and_check(tmp_path, capsys):
+    file = tmp_path / "a.ipynb"
+    model = "class A(pl.LightningModule):\n    def on_epoch_end(self): pass\n"
+    file.write_text(notebook("%%bash\nls", "import pytorch_lightning as pl", model))
+    main(["migrate", str(file)])
+    main(["check", str(file)])
+    shown = capsys.readouterr().out
+    assert f"{file}: cell 4, line 2: decide: on_epoch_end" in shown
+    assert f"{file}:cell 4:2:5: MLT101" in shown
+
+
+@pytest.mark.parametrize(("magic", "changes"), [("%%bash", False), ("%%time", True), ("%%writefile a.py", True)])
+def test_a_cell_in_another_language_stays(tmp_path, magic, changes):
+    file = tmp_path / "a.ipynb"
+    before = notebook(f"{magic}\nimport pytorch_lightning as pl\npl.Trainer(gpus=2)")
+    file.write_text(before)
+    main(["migrate", "--write", str(file)])
+    assert (file.read_text() != before) == changes
 
 
 @pytest.mark.parametrize("text", ["lightning", '{"lightning": 1}', '{"cells": [{"lightning": 1}]}', "[]lightning"])
@@ -185,3 +208,24 @@ def test_what_is_no_notebook(tmp_path, text, capsys):
     file.write_text(text)
     assert main(["migrate", str(file)]) == 2
     assert "no notebook" in capsys.readouterr().err
+
+
+# --- long work ----------------------------------------------------------------------------------------------------
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "bar"), [(_Terminal, "0/2"), (io.StringIO, "")])
+def test_long_work_shows_how_far_it_is_on_a_terminal_only(stream, bar, monkeypatch):
+    monkeypatch.setattr("sys.stderr", stream())
+    assert list(watched(["a", "b"], "read", delay=0)) == ["a", "b"]
+    assert bar in sys.stderr.getvalue()
+    assert bool(sys.stderr.getvalue()) == bool(bar)
+
+
+def test_all_paths_are_looked_at_before_anything_is_written(script, tmp_path):
+    assert main(["migrate", "--write", str(script), str(tmp_path / "none.py")]) == 2
+    assert script.read_text() == OLD

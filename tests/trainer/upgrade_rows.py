@@ -50,6 +50,7 @@ BASES = {
     "datamodule": "pl.LightningDataModule",
     "callback": "pl.Callback",
     "plugin": "pl.plugins.MixedPrecision",
+    "accelerator": "pl.accelerators.CPUAccelerator",
 }
 
 

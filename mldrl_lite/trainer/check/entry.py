@@ -5,9 +5,11 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from mldrl_lite.trainer.check import file_rules
-from mldrl_lite.trainer.check.reading import Source, files_in, read
+from mldrl_lite.trainer.check.reading import Source, read
+from mldrl_lite.trainer.paths import sources_in
 from mldrl_lite.trainer.rules import hooks, layers, losses, metrics, optimizing
 from mldrl_lite.trainer.rules.catalogue import CODES, RULES, chosen
 from mldrl_lite.trainer.rules.classes import Problem
@@ -36,7 +38,10 @@ class Remark:
 
 
 def check(
-    paths: Iterable[str | Path], select: Iterable[str] | None = None, ignore: Iterable[str] = ()
+    paths: Iterable[str | Path],
+    select: Iterable[str] | None = None,
+    ignore: Iterable[str] = (),
+    watch: Callable[[Iterable[Any], str], Iterator[Any]] = lambda items, doing: iter(items),
 ) -> Iterator[Remark]:
     """Look for mistakes that raise no error in files, folders and notebooks, without running anything.
 
@@ -46,19 +51,20 @@ def check(
         paths: files `*.py` and `*.ipynb`, and folders with such files.
         select: codes, starts of codes or names of rules to look for; without it, all that are on by default.
         ignore: those not to look for.
+        watch: is given what is gone through, and a word for it, and yields it again; it may show how far that is.
 
     Raises:
         InputError: a path or a rule does not exist.
     """
     wanted = chosen(select, "select") if select else {rule.name for rule in RULES if rule.default}
     wanted -= chosen(ignore, "ignore")
-    sources = [source for source in map(read, files_in(paths)) if source is not None]
+    sources = [source for source in map(read, watch(sources_in(paths), "read")) if source is not None]
     # A helper that another file calls is no misspelled hook; what begins with on_ can hardly be a helper.
-    called = {name for source in sources for name in source.mentions if not name.startswith("on_")}
-    return (remark for source in sources for remark in _remarks(source, called, wanted))
+    called = {name for source in sources for name in source.called if not name.startswith("on_")}
+    return (remark for source in watch(sources, "check") for remark in _remarks(source, called, wanted))
 
 
-def _remarks(source: Source, called: Collection[str], wanted: Collection[str]) -> list[Remark]:
+def _remarks(source: Source, called: set[str], wanted: Collection[str]) -> list[Remark]:
     try:
         # What a parent in another file has, is said of that file, if it is looked at.
         found = (problem for problem in _problems(source, called) if problem.file == source.path)
@@ -69,11 +75,11 @@ def _remarks(source: Source, called: Collection[str], wanted: Collection[str]) -
     return sorted(_remark(problem, source) for problem in problems if not _is_excused(problem, lines))
 
 
-def _problems(source: Source, called: Collection[str]) -> Iterator[Problem]:
+def _problems(source: Source, called: set[str]) -> Iterator[Problem]:
     for line, message in source.broken:
         yield _unreadable(source, line, message)
     classes, mentions = source.classes, source.mentions
-    yield from hooks.dead_hooks(classes, {*mentions, *called})
+    yield from hooks.dead_hooks(classes, source.called | called)
     yield from hooks.unread_returns(classes, mentions)
     yield from layers.unused_layers(classes, mentions, source.texts)
     found = [problem for rule in ON_CLASSES for problem in rule(classes)]

@@ -4,12 +4,10 @@ import ast
 from collections.abc import Iterator
 
 from mldrl_lite.trainer.check.reading import Source
-from mldrl_lite.trainer.rules.classes import MODULE, Class, Problem, calls, constant, full_name, keywords
+from mldrl_lite.trainer.rules.classes import MODULE, PACKAGES, Class, Problem, calls, constant, full_name, keywords
 from mldrl_lite.trainer.rules.logs import logs_of
 from mldrl_lite.trainer.rules.monitors import is_logged, unlogged, wrong_direction
 from mldrl_lite.trainer.rules.reach import no_checkpoint, no_validation
-
-_PACKAGES = ("pytorch_lightning", "lightning")
 
 
 def mixed_packages(source: Source) -> Iterator[Problem]:
@@ -18,7 +16,7 @@ def mixed_packages(source: Source) -> Iterator[Problem]:
     for node in _unconditional(source.tree):
         for name in _imported(node):
             package = name.partition(".")[0]
-            if package in _PACKAGES and not name.startswith(("lightning.fabric", "lightning.app", "lightning.data")):
+            if package in PACKAGES and not name.startswith(("lightning.fabric", "lightning.app", "lightning.data")):
                 first.setdefault(package, node)
     if len(first) == 2:
         later = max(first, key=lambda package: first[package].lineno)
@@ -49,7 +47,7 @@ def _imported(node: ast.AST) -> list[str]:
 def _lightning_calls(source: Source) -> Iterator[tuple[str, ast.Call]]:
     for call in calls(source.tree):
         name = full_name(call.func, source.imports)
-        if name.partition(".")[0] in _PACKAGES:
+        if name.partition(".")[0] in PACKAGES:
             yield name.rpartition(".")[2], call
 
 

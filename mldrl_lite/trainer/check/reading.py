@@ -2,11 +2,9 @@
 
 import ast
 import json
-import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate
@@ -18,17 +16,17 @@ from mldrl_lite.trainer.rules.classes import (
     CALLBACK,
     DATAMODULE,
     MODULE,
+    PACKAGES,
     TORCH,
     Class,
     Method,
+    called_by_others,
     full_name,
     imports_of,
     mentioned,
 )
 
-_PACKAGES = ("pytorch_lightning", "lightning")
 _MOST_PARENTS = 20
-_OTHER_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,11 @@ class Source:
         return mentioned(self.tree)
 
     @cached_property
+    def called(self) -> frozenset[str]:
+        """The attribute names through which the file may call a method, other than its parent's of the same name."""
+        return frozenset(called_by_others(self.tree))
+
+    @cached_property
     def texts(self) -> frozenset[str]:
         """All texts in the file, which could name an attribute."""
         found = (node.value for node in ast.walk(self.tree) if isinstance(node, ast.Constant))
@@ -73,35 +76,6 @@ class Source:
         """Return the cell and the line in it; the cell is None in a plain file."""
         cell, before = next(((cell, before) for cell, before in reversed(self.cells) if before < line), (None, 0))
         return cell, line - before
-
-
-def files_in(paths: Iterable[str | Path]) -> Iterator[Path]:
-    """Yield the Python files and notebooks that the paths name, in folders too, without hidden folders.
-
-    Raises:
-        InputError: a path does not exist, or is a file of another kind.
-    """
-    for path in map(Path, paths):
-        if path.is_dir():
-            yield from _walk(path)
-        elif path.suffix not in (".py", ".ipynb"):
-            raise InputError(f"{path} is no Python file and no notebook: give files *.py or *.ipynb, or folders.")
-        elif not path.exists():
-            raise InputError(f"{path} is not there: give files *.py or *.ipynb, or folders.")
-        else:
-            yield path
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for here, folders, names in os.walk(folder):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".")
-            and name not in _OTHER_FOLDERS
-            and not (Path(here) / name / "pyvenv.cfg").exists()
-        )
-        yield from (Path(here) / name for name in sorted(names) if name.endswith((".py", ".ipynb")))
 
 
 def read(path: Path) -> Source | None:
@@ -231,9 +205,9 @@ class _Classes:
             base = base.value  # Generic[T]
         name = full_name(base, of.imports)
         package, _, last = name.partition(".")[0], *name.rpartition(".")[1:]
-        if package in _PACKAGES and last in (MODULE, DATAMODULE, CALLBACK):
+        if package in PACKAGES and last in (MODULE, DATAMODULE, CALLBACK):
             return last, True
-        if package in _PACKAGES and ".callbacks." in name:
+        if package in PACKAGES and ".callbacks." in name:
             return CALLBACK, False
         if name in ("torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module"):
             return TORCH, True

@@ -9,7 +9,7 @@ from mldrl_lite.messages import InputError
 from mldrl_lite.trainer.migrate import argparse_bridge, constructors
 from mldrl_lite.trainer.migrate.arguments import LOADING, LOG, METHODS, Argument
 from mldrl_lite.trainer.migrate.draft import Draft, spelled_out
-from mldrl_lite.trainer.migrate.expressions import appended, build, code, keyword, literal, merged
+from mldrl_lite.trainer.migrate.expressions import appended, build, code, dotted, keyword, literal, merged
 from mldrl_lite.trainer.migrate.findings import CHANGED, DECIDE, NOTE
 from mldrl_lite.trainer.migrate.members import GETTERS
 from mldrl_lite.trainer.migrate.trainer_call import EXAMPLES, ROWS, rewrite_call
@@ -25,6 +25,8 @@ def rewrite(book: "Book", old: cst.Call, new: cst.Call) -> cst.BaseExpression:
         return trainer(book, old, new)
     if id(old) in book.plan.dictionaries:
         return dictionary(book, old, new)
+    if reading.full_name(old.func).startswith("torchmetrics."):
+        return constructors.metric(book, old, new)
     if isinstance(old.func, cst.Attribute):
         return _method(book, old, new, old.func.value, old.func.attr.value)
     if reading.is_lightning(old.func):
@@ -39,14 +41,14 @@ def _method(book: "Book", old: cst.Call, new: cst.Call, owner: cst.BaseExpressio
         return _of_trainer(book, old, new, name)
     if book.reading.is_lightning(old.func):
         return constructors.rewrite(book, old, new)
-    if name in ("log", "log_dict") and code(owner) in ("self", "pl_module"):
+    if name in ("log", "log_dict") and dotted(owner) in ("self", "pl_module"):
         return _log(book, old, new)
     if name == "load_from_checkpoint":
         return renamed(book, old, new, LOADING, name)
-    if code(old.func) == "self.trainer.model.parameters" and book.kind() == "module":
+    if dotted(old.func) == "self.trainer.model.parameters" and book.kind() == "module":
         book.say(old, CHANGED, "self.trainer.model.parameters(): now self.parameters(), with FSDP too.", "2.0r2")
         return cst.parse_expression("self.parameters()")
-    if code(owner) == "self":
+    if dotted(owner) == "self":
         return _of_model(book, old, new, name)
     return new
 
@@ -203,9 +205,20 @@ def _log(book: "Book", old: cst.Call, new: cst.Call) -> cst.Call:
 
 
 def _of_model(book: "Book", old: cst.Call, new: cst.Call, name: str) -> cst.BaseExpression:
-    if name == "manual_backward" and len(old.args) > 1 and not old.args[1].star:
-        book.say(old, CHANGED, "manual_backward: takes the loss alone today.")
-        return new.with_changes(args=[new.args[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)])
+    if name == "manual_backward" and len(old.args) > 1:
+        return _backward(book, old, new)
     if name == "summarize" and not book.reading.loads["summarize"] > 1:
         book.say(old, DECIDE, f"{code(old)} is gone: call ModelSummary(model, max_depth=…).", "1.6r10")
+    return new
+
+
+def _backward(book: "Book", old: cst.Call, new: cst.Call) -> cst.Call:
+    """`manual_backward(loss, optimizer)`; what else it is given goes to `backward`, then as today."""
+    second = old.args[1]
+    if second.star or (second.keyword and second.keyword.value != "optimizer"):
+        return new
+    if second.keyword or "opt" in code(second.value).lower():
+        book.say(old, CHANGED, "manual_backward: is not given the optimizer today.")
+        return new.with_changes(args=without(list(new.args), 1))
+    book.say(old, DECIDE, f"manual_backward: if {code(second.value)} is the optimizer, leave it out today.")
     return new

@@ -1,13 +1,13 @@
 """Classes of models, data and callbacks: their hooks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import libcst as cst
 import libcst.matchers as m
 
 from mldrl_lite.trainer.migrate import outputs
-from mldrl_lite.trainer.migrate.expressions import appended, code
+from mldrl_lite.trainer.migrate.expressions import Item, appended, code
 from mldrl_lite.trainer.migrate.findings import CHANGED, DECIDE
 from mldrl_lite.trainer.migrate.hooks import BATCH_HOOKS, DECIDED, DROPPED, HOOKS, ITERATORS
 from mldrl_lite.trainer.migrate.states import states
@@ -130,23 +130,23 @@ def _free_of(node: cst.FunctionDef, hook: str, gone: list[str]) -> cst.FunctionD
 
     def shorter(call: cst.Call, _: object) -> cst.Call:
         args = [arg for arg in call.args if code(arg.value) not in gone]
-        return call.with_changes(args=_closed(args)) if len(args) < len(call.args) else call
+        return call.with_changes(args=_closed(args, call.args)) if len(args) < len(call.args) else call
 
     body = m.replace(node.body, parent, shorter)
     if any(name.value in gone for name in m.findall(body, m.Name())):
         return None
-    params = _closed([param for param in node.params.params if param.name.value not in gone])
+    kept = [param for param in node.params.params if param.name.value not in gone]
+    params = _closed(kept, node.params.params)
     return node.with_changes(body=body, params=node.params.with_changes(params=params))
 
 
-def _closed(items: list) -> list:
-    """Take the comma behind the last item away, if it only stood between two."""
-    last = items[-1] if items else None
-    if last is None or not isinstance(last.comma, cst.Comma):
-        return items
-    if isinstance(last.comma.whitespace_after, cst.ParenthesizedWhitespace):
-        return items
-    return [*items[:-1], last.with_changes(comma=cst.MaybeSentinel.DEFAULT)]
+def _closed(kept: list[Item], old: Sequence[Item]) -> list[Item]:
+    """Let the last of what is kept end as the last of all did: with its comma, or none, and its line's end."""
+    if not kept or kept[-1] is old[-1]:
+        return kept
+    space = "whitespace_after_arg" if isinstance(old[-1], cst.Arg) else "whitespace_after_param"
+    ending = {"comma": old[-1].comma, space: getattr(old[-1], space)}
+    return [*kept[:-1], kept[-1].with_changes(**ending)]
 
 
 def _with_default(book: "Book", sure: int, old: cst.FunctionDef, new: cst.FunctionDef) -> cst.FunctionDef:
@@ -185,7 +185,7 @@ def _predictions(book: "Book", kind: str, old: cst.FunctionDef, new: cst.Functio
     trainer = "trainer" if kind == "callback" else "self.trainer"
     book.say(old.name, CHANGED, f"on_predict_epoch_end is not given {name} any more: the Trainer has them.", "1.9a62")
     first = cst.parse_statement(f"{name} = {trainer}.predict_loop.predictions")
-    params = new.params.with_changes(params=_closed(list(new.params.params[:-1])))
+    params = new.params.with_changes(params=_closed(list(new.params.params[:-1]), new.params.params))
     return new.with_changes(params=params, body=outputs.with_first(new.body, first))
 
 

@@ -37,11 +37,14 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def _migrate(options: argparse.Namespace) -> int:
-    from mldrl_lite.trainer.migrate.files import find_files, migrate_file, write
+    from tqdm import tqdm
+
+    from mldrl_lite.trainer.migrate.files import migrate_file, write
+    from mldrl_lite.trainer.paths import sources_in, watched
 
     colour = options.colour == "always" or (options.colour == "auto" and sys.stdout.isatty())
     files = changed = decisions = unread = 0
-    for path in find_files(options.paths):
+    for path in watched(sources_in(options.paths), "migrate"):
         files += 1
         try:
             file = migrate_file(path)
@@ -49,11 +52,12 @@ def _migrate(options: argparse.Namespace) -> int:
                 write(file)
         except InputError as error:
             unread += 1
-            print(f"mldrl-lite: {error}", file=sys.stderr)
+            tqdm.write(f"mldrl-lite: {error}", file=sys.stderr)
             continue
         changed += file.after != file.before
         decisions += sum(finding.kind == "decide" for finding in file.findings)
-        _show(file, colour=colour, difference=not options.write and not options.check)
+        with tqdm.external_write_mode():  # the bar steps aside
+            _show(file, colour=colour, difference=not options.write and not options.check)
     print(_summary(files, changed, decisions, unread, written=options.write), file=sys.stderr)
     return 2 if unread else int(options.check and bool(changed or decisions))
 

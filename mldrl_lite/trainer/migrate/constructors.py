@@ -23,7 +23,7 @@ def rewrite(book: "Book", old: cst.Call, new: cst.Call) -> cst.BaseExpression:
         book.say(old, CHANGED, "LoggerCollection(loggers): now the loggers themselves.", "1.7r1", topic="name")
         return new.args[0].value
     if ".metrics." in full:
-        return _metric(book, old, new, name)
+        return metric(book, old, new)
     if was == "ProgressBar":  # nobody makes an object of today's, which is a base class
         book.say(old, CHANGED, "ProgressBar: now TQDMProgressBar; the name is that of its base class today.", "1.6r18")
         book.added.add("TQDMProgressBar")
@@ -34,9 +34,13 @@ def rewrite(book: "Book", old: cst.Call, new: cst.Call) -> cst.BaseExpression:
     return rule(book, old, new) if rule else new
 
 
-def _metric(book: "Book", old: cst.Call, new: cst.Call, name: str) -> cst.Call:
+def metric(book: "Book", old: cst.Call, new: cst.Call) -> cst.Call:
     """The metrics of torchmetrics want to be told the task; with a number of classes it is known."""
-    if name not in TASK_METRICS or argument(old, "task") is not None:
+    name = last_name(new.func)
+    told = argument(old, "task") is not None or any(arg.star for arg in old.args)
+    if book.reading.full_name(old.func).startswith("torchmetrics."):
+        told = told or any(not arg.keyword for arg in old.args)  # it comes first
+    if name not in TASK_METRICS or told:
         return new
     classes = argument(old, "num_classes")
     number = literal(classes)

@@ -5,13 +5,14 @@ import warnings
 from dataclasses import dataclass
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper
+from libcst.metadata import MetadataWrapper, PositionProvider
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.trainer.migrate.findings import Finding
 from mldrl_lite.trainer.migrate.imports import with_imports
 from mldrl_lite.trainer.migrate.reading import read
 from mldrl_lite.trainer.migrate.rewriter import Rewriter
+from mldrl_lite.trainer.rules.classes import PACKAGES, imports_of
 
 
 @dataclass(frozen=True)
@@ -49,41 +50,39 @@ def migrate_source(source: str, *, alone: bool = False) -> Migration:
 def _migrated(source: str, alone: bool) -> Migration:
     if not alone and "lightning" not in source:
         return Migration(source, ())
-    module = parse(source)
-    reading = read(module, alone=alone)
-    if not alone and not any(name.split(".")[0] in _PACKAGES for name in reading.aliases.values()):
+    imports = imports_of(_checked(source))
+    if not alone and not any(name.split(".")[0] in PACKAGES for name in imports.values()):
         return Migration(source, ())
+    module = _parsed(source)
+    reading = read(module, imports, alone=alone)
     rewriter = Rewriter(reading)
-    new = MetadataWrapper(module, unsafe_skip_copy=True).visit(rewriter)
-    findings = rewriter.book.findings()
+    new = module.visit(rewriter)
+    book = rewriter.book
+    # Positions cost as much as the rest together: most files need none.
+    places = {} if book.silent else MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+    findings = book.findings(places)
     if new.code == source:
         return Migration(source, findings)
-    new, lines = with_imports(new, reading, rewriter.book.added, rewriter.book.modules)
+    new, lines = with_imports(new, reading, book.added, book.modules)
     return Migration(new.code, findings, lines)
 
 
-_PACKAGES = ("lightning", "pytorch_lightning")
-
-
-def parse(source: str) -> cst.Module:
-    """Parse a text, and check that Python itself can.
-
-    Raises:
-        InputError: it cannot be read as Python.
-    """
+def _checked(source: str) -> ast.Module:
+    """Return the text as Python itself reads it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's opinion of the text, such as "\d" being no escape
-            ast.parse(source)
-        module = cst.parse_module(source)
-        if module.code != source:  # a lone carriage return, for one
-            raise InputError("The text cannot be written back as it is: look at its line ends.")
-    except InputError:
-        raise
-    except cst.ParserSyntaxError as error:
-        reason = error.message
+            return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = getattr(error, "msg", None) or error
-    else:
-        return module
-    raise InputError(f"The text cannot be read as Python ({reason}).")
+        raise InputError(f"The text cannot be read as Python ({getattr(error, 'msg', None) or error}).") from None
+
+
+def _parsed(source: str) -> cst.Module:
+    """Return the text as LibCST reads it, with its layout."""
+    try:
+        module = cst.parse_module(source)
+    except cst.ParserSyntaxError as error:
+        raise InputError(f"The text cannot be read as Python ({error.message}).") from None
+    if module.code != source:  # a lone carriage return, for one
+        raise InputError("The text cannot be written back as it is: look at its line ends.")
+    return module

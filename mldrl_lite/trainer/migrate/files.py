@@ -1,11 +1,10 @@
-"""Files for migrate: Python files as they lie on the disk, with their encoding and line ends, and folders of them."""
+"""Files for migrate: Python files and notebooks as they lie on the disk, with their encoding and line ends."""
 
 import io
 import os
 import shutil
 import tempfile
 import tokenize
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from mldrl_lite.messages import InputError
 from mldrl_lite.trainer.migrate import notebooks
 from mldrl_lite.trainer.migrate.engine import migrate_source
 from mldrl_lite.trainer.migrate.findings import Finding
-
-_SKIPPED = ("node_modules", "__pycache__", "site-packages", "venv", "build", "dist")
 
 
 @dataclass(frozen=True)
@@ -27,35 +24,6 @@ class Migrated:
     findings: tuple[Finding, ...]
     data: bytes
     """The bytes to write."""
-
-
-def find_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files, and the Python files and notebooks in the folders, each once, in the order of their names.
-
-    Hidden folders and those of installed packages are left out.
-
-    Raises:
-        InputError: there is no such file or folder, or a file is neither Python nor a notebook.
-    """
-    seen = set()
-    for path in paths:
-        if not path.exists():
-            raise InputError(f"{path} does not exist: give a Python file, a notebook or a folder.")
-        if not path.is_dir() and (path.suffix not in (".py", ".pyi", ".ipynb") or not path.is_file()):
-            raise InputError(f"{path} is neither a Python file nor a notebook: give .py, .ipynb or a folder.")
-        for file in _inside(path) if path.is_dir() else [path]:
-            if file.resolve() not in seen:
-                seen.add(file.resolve())
-                yield file
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
-        for name in sorted(names):
-            file = Path(root, name)
-            if file.suffix in (".py", ".ipynb") and file.is_file():
-                yield file
 
 
 def migrate_file(path: Path) -> Migrated:

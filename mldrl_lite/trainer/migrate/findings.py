@@ -21,4 +21,4 @@ class Finding:
     example: str = ""
     """The heading in notebook A2 under which a case of it is worked out, "" if there is none."""
     cell: int | None = None
-    """The cell of a notebook, counted from 1 as the code cells come; None in a file of Python."""
+    """The cell of a notebook, counted from 1 among all its cells; None in a file of Python."""

@@ -80,13 +80,16 @@ HOOKS = {
         "on_load_checkpoint": Hook("", "load_state_dict(state) restores", "1.7d14"),
         "on_save_checkpoint": Hook("", "state_dict() saves", "1.7d15"),
         "master_params": Hook("", "main_params(optimizer)", "1.6d6"),
-        "setup_environment": Hook("", "setup_device(device)", "1.9d49"),
         "creates_children": Hook("", "the property creates_processes_externally", "1.6d5"),
         "close": Hook("", "finalize(status)", "1.6d1 1.6d2"),
         "agg_and_log_metrics": Hook("", "log_metrics(metrics, step)", "1.7a22"),
     },
+    "accelerator": {
+        "dispatch": Hook("", "it was removed: nothing calls it", "1.9d66 1.9d67"),
+        "setup_environment": Hook("", "setup_device(device)", "1.9d49"),
+    },
 }
-"""By kind of class and hook; `plugin` are plugins, strategies, accelerators, loggers and profilers."""
+"""By kind of class and hook; `plugin` are plugins, strategies, loggers and profilers."""
 
 NUMBERS = ("optimizer_idx", "opt_idx", "optimizer_i", "optimizer_index")
 """Names that people give the number of an optimizer."""

@@ -65,6 +65,7 @@ TRAINER = {
     "default_attributes": Member("", _ARGPARSE, "1.9d33", _CALLS),
     "parse_argparser": Member("", _ARGPARSE, "1.9d35", _CALLS),
     "match_env_arguments": Member("", _ARGPARSE, "1.9d36", _CALLS),
+    "tune": Member("", "Tuner(trainer) of pytorch_lightning.tuner has lr_find and scale_batch_size", "1.9r13", _CALLS),
     "tuner": Member("", "make one: Tuner(trainer) of pytorch_lightning.tuner", "1.9r13", _CALLS),
     "detect_nan_tensors": Member("", "Trainer(detect_anomaly=True) tells", "1.4a4"),
     "print_nan_gradients": Member("", "Trainer(detect_anomaly=True) tells", "1.4a5"),
@@ -142,7 +143,6 @@ ANYWHERE = {
     "agg_and_log_metrics": Member("log_metrics", rows="1.7a22"),
     "save_function": Member("", "of a ModelCheckpoint: call trainer.save_checkpoint(path)", "1.4a1"),
     "profile_iterable": Member("", "of a profiler: profiler.profile(name)", "1.7d25 1.7d26"),
-    "setup_environment": Member("", "of an accelerator: setup_device", "1.9d49"),
     "on_hpc_load": Member("", "on_load_checkpoint", "1.7r6"),
     "train_batch_idx": Member("", "of a progress bar: trainer.fit_loop.batch_idx", "1.9d61"),
     "val_batch_idx": Member("", "of a progress bar: keep batch_idx of its hooks", "1.9d62"),
@@ -154,7 +154,7 @@ ANYWHERE = {
     "get_init_arguments_and_types": Member("", _ARGPARSE, "1.9d32", _CALLS),
     "tpu_device_exists": Member("", "accelerators.XLAAccelerator.is_available()", "1.9d11"),
 }
-"""Of objects that cannot be told by their names; these attributes are rare enough elsewhere."""
+"""Of objects that cannot be told by their names, unless the file has such an attribute of its own."""
 
 COLLECTIVES = ("barrier", "broadcast", "all_gather")
 """Methods that `trainer.accelerator` had and `trainer.strategy` has (1.6a8)."""

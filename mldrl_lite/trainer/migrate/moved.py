@@ -121,8 +121,6 @@ _UTILITIES |= {
     "utilities.warnings.LightningDeprecationWarning": Moved(
         "utilities.rank_zero.LightningDeprecationWarning", "1.7d8 1.7d9"
     ),
-    "utilities.grads.grad_norm": Moved("utilities.grad_norm", "1.4a3"),
-    "utilities.grads": Moved("utilities"),
     "utilities.seed.seed_everything": Moved("seed_everything", "1.9d19"),
     "utilities.seed.isolate_rng": Moved("utilities.seed.isolate_rng"),
     "utilities.cloud_io": Moved("lightning_fabric.utilities.cloud_io", "1.9d13"),

@@ -10,7 +10,7 @@ from mldrl_lite.trainer.migrate.findings import CHANGED, DECIDE, NOTE
 from mldrl_lite.trainer.migrate.gone import ENVIRONMENT
 from mldrl_lite.trainer.migrate.imports import gone, in_package, today
 from mldrl_lite.trainer.migrate.members import ANYWHERE, COLLECTIVES, DATAMODULE, MODULE, SUMMED, TRAINER, Member
-from mldrl_lite.trainer.migrate.reading import ROOT, Reading, canonical, own_names
+from mldrl_lite.trainer.migrate.reading import ROOT, Reading, canonical
 
 if TYPE_CHECKING:
     from mldrl_lite.trainer.migrate.rewriter import Book
@@ -155,21 +155,28 @@ def _member(book: "Book", old: cst.Attribute, new: cst.Attribute, owner: cst.Cla
         if attr in COLLECTIVES and above.attr.value == "accelerator":
             book.say(old, CHANGED, f"{code(old)}: now of trainer.strategy.", "1.6a8", topic="member")
             return new.with_changes(value=new.value.with_changes(attr=cst.Name("strategy")))
+        if attr == "setup_environment" and above.attr.value == "accelerator":
+            book.say(old, DECIDE, f"{code(old)} is gone: setup_device(device).", "1.9d49", topic="member")
         if attr == "is_distributed" and above.attr.value == "strategy":
             book.say(old, DECIDE, f"{code(old)} is gone: on TPUs it was always the same.", "2.0d1 2.0d2")
     if book.reading.is_trainer(old.value) or book.reading.is_trainer_class(old.value):
         member = TRAINER.get(attr)
         if attr in SUMMED:
             book.say(old, NOTE, f"{code(old)} is a list, one number for each loader.", SUMMED[attr])
-    elif code(old.value) == "self" and owner is not None:
+    elif dotted(old.value) == "self" and owner is not None:
         member = _own(book, owner, attr)
     else:
         member = None
-    member = member or ANYWHERE.get(attr)
+    if member is None and attr in ANYWHERE and book.reading.may_be_lightnings(old):
+        member = ANYWHERE[attr]
     if member is None:
         return new
     if not member.today:
         book.say(old, DECIDE, f"{code(old)} is gone: {member.why}.", member.rows, member.example, topic="member")
+        return new
+    if owner is not None and dotted(old.value) == "self" and not book.reading.is_whole(owner):
+        why = f"{member.today} of it today, unless a class in another file sets it"
+        book.say(old, DECIDE, f"{code(old)}: {why}.", member.rows, member.example, topic="member")
         return new
     template = member.today if "{o}" in member.today else "{o}." + member.today
     after = build(template, o=new.value)
@@ -181,7 +188,7 @@ def _member(book: "Book", old: cst.Attribute, new: cst.Attribute, owner: cst.Cla
 def _own(book: "Book", owner: cst.ClassDef, attr: str) -> Member | None:
     """Return what to know of `self.attr`, unless the class has an attribute of its own by that name."""
     table = {"module": MODULE, "datamodule": DATAMODULE}.get(book.reading.kind_of(owner), {})
-    return None if attr in own_names(owner) else table.get(attr)
+    return None if attr not in table or book.reading.owns(owner, attr) else table[attr]
 
 
 def text(book: "Book", node: cst.SimpleString) -> None:

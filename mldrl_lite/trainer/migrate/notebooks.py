@@ -14,6 +14,8 @@ from mldrl_lite.trainer.migrate.findings import Finding
 
 _CELL = "__cell_{}__"
 _BOUNDARY = re.compile(r"^__cell_(\d+)__\n", re.MULTILINE)
+_OTHER = re.compile(r"\s*%%(?!(time|timeit|capture|prun|memit|writefile)\b)")
+"""The beginning of a cell in another language than Python."""
 _MAGIC = re.compile(r"^(\s*)((?:[%!?]|\w+\s*=\s*[%!]|[\w.]+\?{1,2}$).*)$", re.MULTILINE)
 
 
@@ -30,18 +32,19 @@ def migrate_notebook(text: str) -> tuple[str, str, str, tuple[Finding, ...]]:
         InputError: the text is no notebook.
     """
     notebook = _load(text)
-    cells = [cell for cell in notebook["cells"] if _is_python(cell)]
+    numbered = {i: cell for i, cell in enumerate(notebook["cells"], start=1) if _is_python(cell)}
+    numbers, cells = list(numbered), list(numbered.values())
     sources = [_source(cell) for cell in cells]
     shielded, magics = _shield(sources)
     new = migrate_source(shielded)
     if new.source == shielded:
-        return "", "", text, _placed(new.findings, shielded)
+        return "", "", text, _placed(new.findings, shielded, numbers)
     after = _split(_unshield(new.source, magics), len(sources))
     changed = [(cell, source) for cell, old, source in zip(cells, sources, after, strict=True) if source != old]
     for cell, source in changed:
         cell["source"] = source.splitlines(keepends=True) if isinstance(cell["source"], list) else source
-    before = _shown(cells, sources)
-    return before, _shown(cells, after), _dump(notebook, text), _placed(new.findings, shielded)
+    placed = _placed(new.findings, shielded, numbers)
+    return _shown(numbers, sources), _shown(numbers, after), _dump(notebook, text), placed
 
 
 def _load(text: str) -> dict[str, Any]:
@@ -61,16 +64,10 @@ def _source(cell: dict[str, Any]) -> str:
 
 def _is_python(cell: dict[str, Any]) -> bool:
     """Tell whether a cell can be read as Python, lines of IPython aside."""
-    if cell.get("cell_type") != "code":
+    if cell.get("cell_type") != "code" or _OTHER.match(_source(cell)):
         return False
     source = _MAGIC.sub(r"\1pass", _source(cell))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return not _BOUNDARY.search(source)
+    return _parses(source) and not _BOUNDARY.search(source)
 
 
 def _shield(sources: list[str]) -> tuple[str, list[str]]:
@@ -106,17 +103,17 @@ def _split(source: str, number: int) -> list[str]:
     return [found[i].removesuffix("\n") for i in range(number)]
 
 
-def _shown(cells: list[dict[str, Any]], sources: list[str]) -> str:
-    return "".join(f"# --- cell {i}\n{source}\n" for i, source in enumerate(sources, start=1))
+def _shown(numbers: list[int], sources: list[str]) -> str:
+    return "".join(f"# --- cell {i}\n{source}\n" for i, source in zip(numbers, sources, strict=True))
 
 
-def _placed(findings: tuple[Finding, ...], shielded: str) -> tuple[Finding, ...]:
-    """Give each finding its cell, counted from 1 among the cells that are Python, and its line there."""
+def _placed(findings: tuple[Finding, ...], shielded: str, numbers: list[int]) -> tuple[Finding, ...]:
+    """Give each finding its cell, counted from 1 among all cells of the notebook, and its line there."""
     starts = [i for i, line in enumerate(shielded.split("\n"), start=1) if re.fullmatch(r"__cell_\d+__", line)]
     placed = []
     for finding in findings:
         cell = sum(start <= finding.line for start in starts)
-        placed.append(replace(finding, cell=cell, line=finding.line - (starts[cell - 1] if cell else 0)))
+        placed.append(replace(finding, cell=numbers[cell - 1], line=finding.line - starts[cell - 1]))
     return tuple(placed)
 
 

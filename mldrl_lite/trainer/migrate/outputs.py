@@ -205,7 +205,7 @@ def _with_all_first(body: cst.BaseSuite, statements: list[cst.BaseStatement]) ->
 def log_what_is_returned(book: "Book", old: cst.FunctionDef, new: cst.FunctionDef) -> cst.FunctionDef:
     """In 0.x, `return {"loss": loss, "log": values}` logged the values."""
     name = old.name.value
-    if name != "training_step" and name not in [stage.old for stage in _STAGES]:
+    if name not in ("training_step", *(hook for stage in _STAGES for hook in (stage.old, stage.hook("epoch_end")))):
         return new
     returned = [node for node in m.findall(old, m.Return(m.Dict())) if _asks(node.value)]
     if not returned:

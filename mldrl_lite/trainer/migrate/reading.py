@@ -2,11 +2,12 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import libcst as cst
 import libcst.matchers as m
 
-from mldrl_lite.trainer.migrate.expressions import dotted, last_name
+from mldrl_lite.trainer.migrate.expressions import dotted
 
 ROOT = "pytorch_lightning"
 _TOP = ("Trainer", "LightningModule", "LightningDataModule", "Callback", "seed_everything")
@@ -45,10 +46,13 @@ class Reading:
     options: set[str] = field(default_factory=set)
     """The options that the file gives to a parser of the command line."""
     classes: dict[str, cst.ClassDef] = field(default_factory=dict)
+    owned: dict[cst.ClassDef, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """The names that a class gives itself: its methods, its attributes, and those that they set on `self`."""
     alone: bool = False
     """Whether names that nothing imports are taken for Lightning's, as in a snippet."""
+    _kinds: dict[cst.ClassDef, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def package(self) -> str:
         """The package that the file imports: `pytorch_lightning`, or `lightning.pytorch`."""
         roots = [name.split(".")[0] for name in self.aliases.values()]
@@ -77,13 +81,25 @@ class Reading:
         text = dotted(node)
         if text in self.trainers:
             return True
-        if text == "trainer" and text not in self.aliases:
-            return all(m.matches(value, m.Name("trainer")) for value in self.bindings.get(text, []) if not _none(value))
+        if text == "trainer":
+            return self._trainer_is_one
         first, _, last = text.rpartition(".")
         return last == "trainer" and first in _HAVE_TRAINERS
 
+    @cached_property
+    def _trainer_is_one(self) -> bool:
+        """Whether a variable `trainer` is never given anything that the file shows to be something else."""
+        given = [dotted(value) for value in self.bindings.get("trainer", [])]
+        return "trainer" not in self.aliases and all(name in ("trainer", "None") for name in given)
+
     def kind_of(self, node: cst.ClassDef) -> str:
-        """Return what a class derives from: module, datamodule, callback, or "" for anything else."""
+        """Return what a class derives from: one of the kinds in `hooks.HOOKS`, or "" for anything else."""
+        if node not in self._kinds:
+            self._kinds[node] = ""  # of a class that derives from itself, nothing more is to be learnt
+            self._kinds[node] = self._kind_by_bases(node)
+        return self._kinds[node]
+
+    def _kind_by_bases(self, node: cst.ClassDef) -> str:
         for base in node.bases:
             last = self.full_name(base.value).rpartition(".")[2] if self.is_lightning(base.value) else ""
             if last in _KINDS:
@@ -93,18 +109,34 @@ class Reading:
                 if full.startswith(f"{ROOT}.{package}."):
                     return kind
             parent = self.classes.get(dotted(base.value))
-            if parent is not None and parent is not node and (kind := self._kind_of_parent(node, parent)):
+            if parent is not None and parent is not node and (kind := self.kind_of(parent)):
                 return kind
-        return "module" if "training_step" in own_names(node) and node.bases else ""
+        return "module" if "training_step" in self.owned[node] and node.bases else ""
 
-    def _kind_of_parent(self, node: cst.ClassDef, parent: cst.ClassDef) -> str:
-        seen = {node.name.value}
-        while parent.name.value not in seen:
-            seen.add(parent.name.value)
-            if len(parent.bases) == 0 or dotted(parent.bases[0].value) not in self.classes:
-                return self.kind_of(parent)
-            parent = self.classes[dotted(parent.bases[0].value)]
-        return ""
+    def line_of(self, node: cst.ClassDef) -> list[cst.ClassDef]:
+        """Return a class, and those of the file that it inherits from."""
+        line = [node]
+        for cls in line:  # grows on the way
+            parents = (self.classes.get(dotted(base.value)) for base in cls.bases)
+            line += [parent for parent in parents if parent is not None and parent not in line]
+        return line
+
+    def owns(self, node: cst.ClassDef, name: str) -> bool:
+        """Tell whether a class, or one of the file that it inherits from, has a method or attribute of its own."""
+        return any(name in self.owned[cls] for cls in self.line_of(node))
+
+    def is_whole(self, node: cst.ClassDef) -> bool:
+        """Tell whether all that a class inherits from is of Lightning, or in the file."""
+        bases = [base.value for cls in self.line_of(node) for base in cls.bases]
+        return all(self.is_lightning(base) or dotted(base) in (*self.classes, "object") for base in bases)
+
+    def may_be_lightnings(self, node: cst.Attribute) -> bool:
+        """Tell whether an attribute may be Lightning's: no class of the file has one, and no module of others."""
+        full = dotted(node.value)
+        is_module = full.partition(".")[0] in self.aliases and not full.rpartition(".")[2][:1].isupper()
+        if is_module and not self.full_name(node.value).startswith(ROOT):
+            return False
+        return not any(node.attr.value in names for names in self.owned.values())
 
     def is_lightning(self, node: cst.BaseExpression) -> bool:
         """Tell whether an expression is something of Lightning."""
@@ -116,61 +148,63 @@ class Reading:
 
 
 _KINDS = {"LightningModule": "module", "LightningDataModule": "datamodule", "Callback": "callback"}
-_PACKAGES = {"callbacks": "callback"} | dict.fromkeys(
-    ("plugins", "strategies", "accelerators", "loggers", "profilers", "profiler"), "plugin"
+_PACKAGES = {"callbacks": "callback", "accelerators": "accelerator"} | dict.fromkeys(
+    ("plugins", "strategies", "loggers", "profilers", "profiler"), "plugin"
 )
 _HAVE_TRAINERS = ("self", "pl_module", "model", "module")
 
 
-def _none(node: cst.BaseExpression) -> bool:
-    return m.matches(node, m.Name("None"))
+def read(module: cst.Module, imports: dict[str, str], *, alone: bool = False) -> Reading:
+    """Read the facts of a file, in one walk through it.
 
-
-def own_names(node: cst.ClassDef) -> set[str]:
-    """Return the names that a class gives itself: its methods, its attributes, and those that they set on `self`."""
-    names = {item.name.value for item in node.body.body if isinstance(item, cst.FunctionDef)}
-    targets = m.findall(node, m.AssignTarget(m.Attribute(value=m.Name("self"))))
-    names |= {target.target.attr.value for target in targets}
-    return names | {target.target.value for target in m.findall(node.body, m.AssignTarget(m.Name()))}
-
-
-def read(module: cst.Module, *, alone: bool = False) -> Reading:
-    """Read the facts of a file."""
-    reading = Reading(alone=alone)
-    module.visit(_Imports(reading))
+    Args:
+        module: the file.
+        imports: what the names that it imports stand for.
+        alone: whether names that nothing imports are taken for Lightning's, as in a snippet.
+    """
+    reading = Reading(imports, alone=alone)
     module.visit(_Names(reading))
     return reading
-
-
-class _Imports(cst.CSTVisitor):
-    def __init__(self, reading: Reading) -> None:
-        self.aliases = reading.aliases
-
-    def visit_Import(self, node: cst.Import) -> None:
-        for alias in node.names:
-            full = dotted(alias.name)
-            if alias.asname:
-                self.aliases[last_name(alias.asname.name)] = full
-            else:
-                self.aliases[full.split(".")[0]] = full.split(".")[0]
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
-        if node.relative or node.module is None or isinstance(node.names, cst.ImportStar):
-            return
-        for alias in node.names:
-            name = last_name(alias.asname.name) if alias.asname else alias.name.value
-            self.aliases[name] = f"{dotted(node.module)}.{alias.name.value}"
 
 
 class _Names(cst.CSTVisitor):
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
+        self.scopes: list[cst.ClassDef | cst.FunctionDef] = []
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self._own(node.name)
+        self.scopes.append(node)
+
+    def leave_FunctionDef(self, original_node: cst.FunctionDef) -> None:
+        self.scopes.pop()
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        self.reading.classes[node.name.value] = node
+        self.scopes.append(node)
+
+    def leave_ClassDef(self, original_node: cst.ClassDef) -> None:
+        self.scopes.pop()
+
+    def _own(self, target: cst.CSTNode) -> None:
+        """Note a name that a class is given in its body, or on `self` in a method."""
+        owner = next((scope for scope in reversed(self.scopes) if isinstance(scope, cst.ClassDef)), None)
+        if owner is None:
+            return
+        if isinstance(target, cst.Name) and self.scopes[-1] is owner:
+            self.reading.owned[owner].add(target.value)
+        elif isinstance(target, cst.Attribute) and m.matches(target.value, m.Name("self")):
+            self.reading.owned[owner].add(target.attr.value)
+        elif isinstance(target, cst.Tuple | cst.List):
+            for element in target.elements:
+                self._own(element.value)
 
     def visit_Assign(self, node: cst.Assign) -> None:
         for target in node.targets:
             self._bind(target.target, node.value)
 
     def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
+        self._own(node.target)
         if node.value is not None:
             self._bind(node.target, node.value)
 
@@ -178,6 +212,7 @@ class _Names(cst.CSTVisitor):
         self.reading.bindings[node.name.value] += [node.name, *([node.default] if node.default else [])]
 
     def _bind(self, target: cst.BaseExpression, value: cst.BaseExpression) -> None:
+        self._own(target)
         if isinstance(target, cst.Name):
             self.reading.bindings[target.value].append(value)
         else:
@@ -203,9 +238,6 @@ class _Names(cst.CSTVisitor):
 
     def visit_AsName(self, node: cst.AsName) -> None:
         self._unknown(node.name)
-
-    def visit_ClassDef(self, node: cst.ClassDef) -> None:
-        self.reading.classes[node.name.value] = node
 
     def visit_Name(self, node: cst.Name) -> None:
         self.reading.loads[node.value] += 1

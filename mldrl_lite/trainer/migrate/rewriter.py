@@ -1,9 +1,10 @@
 """One walk through a file that applies all rules; what is inside is rewritten before what is around it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import libcst as cst
-from libcst.metadata import PositionProvider
+from libcst.metadata import CodeRange
 
 from mldrl_lite.trainer.migrate import calls, naming, statements
 from mldrl_lite.trainer.migrate.classes import rewrite_class
@@ -25,9 +26,7 @@ class Book:
         """Modules to import."""
         self.renames: dict[str, str] = {}
         """Imported names that have another name today, and it."""
-        self._findings: dict[tuple[int, int, str], Finding] = {}
-        self.where = lambda node: (0, 0)
-        """Where a node of the old text stands: line and column."""
+        self._said: list[tuple[cst.CSTNode, str, Finding]] = []
         self.inside: list[cst.ClassDef] = []
         """The classes around the node that is being rewritten."""
 
@@ -51,28 +50,29 @@ class Book:
         topic: str = "",
     ) -> None:
         """Add a finding about a node of the old text; a later one on the same topic at the same place replaces it."""
-        line, column = self.where(node)
         rows = tuple(rows.split()) if isinstance(rows, str) else tuple(rows)
-        self._findings[line, column, topic or text] = Finding(line, kind, text, rows, example)
+        self._said.append((node, topic or text, Finding(0, kind, text, rows, example)))
 
-    def findings(self) -> tuple[Finding, ...]:
-        """Return the findings in the order of the lines."""
-        return tuple(self._findings[key] for key in sorted(self._findings, key=lambda key: key[:2]))
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was said."""
+        return not self._said
+
+    def findings(self, places: Mapping[cst.CSTNode, CodeRange]) -> tuple[Finding, ...]:
+        """Return the findings in the order of the lines; `places` tells where the nodes of the old text stand."""
+        found: dict[tuple[int, int, str], Finding] = {}
+        for node, topic, finding in self._said:
+            start = places[node].start
+            found[start.line, start.column, topic] = replace(finding, line=start.line)
+        return tuple(found[key] for key in sorted(found, key=lambda key: key[:2]))
 
 
 class Rewriter(cst.CSTTransformer):
     """Hands each node to the rules about its kind."""
 
-    METADATA_DEPENDENCIES = (PositionProvider,)
-
     def __init__(self, reading: Reading) -> None:
         super().__init__()
         self.book = Book(reading)
-        self.book.where = self._where
-
-    def _where(self, node: cst.CSTNode) -> tuple[int, int]:
-        start = self.get_metadata(PositionProvider, node).start
-        return start.line, start.column
 
     def visit_ClassDef(self, node: cst.ClassDef) -> None:
         self.book.inside.append(node)

@@ -53,7 +53,7 @@ _TUNERS = {"auto_scale_batch_size": ("scale_batch_size", "mode"), "auto_lr_find"
 def _tuning(book: "Book", old: cst.Call, new: cst.Call) -> list[cst.BaseSmallStatement]:
     """`trainer.tune(model)`: first the batch size, then the learning rate, as 1.x did it."""
     book.added.add("Tuner")
-    book.say(old, CHANGED, f"{code(old.func)}: now the methods of Tuner.", "1.9r13 1.9r14 1.9r15")
+    book.say(old, CHANGED, f"{code(old.func)}: now the methods of Tuner.", "1.9r13 1.9r14 1.9r15", topic="member")
     calls = []
     for name, (method, option) in _TUNERS.items():
         value = book.plan.tuned[id(old)].get(name)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 MODULE, DATAMODULE, CALLBACK = "LightningModule", "LightningDataModule", "Callback"
+PACKAGES = ("pytorch_lightning", "lightning")
 TORCH = "Module"
 """A plain `torch.nn.Module`, a part of a model."""
 
@@ -108,6 +109,18 @@ def mentioned(*trees: ast.AST) -> Counter[str]:
     return Counter(node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute))
 
 
+def called_by_others(*trees: ast.AST) -> Counter[str]:
+    """Count the attribute names in some code, less those by which a method hands on to its parent's."""
+    methods = (node for tree in trees for node in ast.walk(tree) if isinstance(node, Function))
+    handed_on = Counter(
+        node.attr
+        for method in methods
+        for node in ast.walk(method)
+        if isinstance(node, ast.Attribute) and node.attr == method.name and _is_super(node.value)
+    )
+    return mentioned(*trees) - handed_on
+
+
 def _assigned(tree: Function) -> Iterator[tuple[str, ast.expr]]:
     for node in ast.walk(tree):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
@@ -166,20 +179,23 @@ def full_name(node: ast.AST, imports: dict[str, str]) -> str:
 
 
 def imports_of(tree: ast.AST) -> dict[str, str]:
-    """Return what the names that some code imports stand for."""
+    """Return what the names that some code imports stand for; `import *` gives those that no other import gives."""
     found: dict[str, str] = {}
+    stars: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for name in node.names:
-                found[name.asname or name.name.partition(".")[0]] = (
-                    name.name if name.asname else name.name.partition(".")[0]
-                )
+                first = name.name.partition(".")[0]
+                found[name.asname or first] = name.name if name.asname else first
         elif isinstance(node, ast.ImportFrom):
             package = "." * node.level + (node.module or "")
-            every = [ast.alias(name) for name in (MODULE, DATAMODULE, CALLBACK, "Trainer")]
-            for name in every if node.names[0].name == "*" else node.names:
-                found.setdefault(name.asname or name.name, f"{package}.{name.name}")
-    return found
+            if node.names[0].name == "*":
+                every = {name: f"{package}.{name}" for name in (MODULE, DATAMODULE, CALLBACK, "Trainer")}
+                stars = stars | every if package.partition(".")[0] in PACKAGES else every | stars
+            else:
+                for name in node.names:
+                    found.setdefault(name.asname or name.name, f"{package}.{name.name}")
+    return stars | found
 
 
 def returns(tree: Function) -> Iterator[ast.Return]:

@@ -5,7 +5,17 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 
-from mldrl_lite.trainer.rules.classes import CALLBACK, DATAMODULE, MODULE, Class, Function, Method, Problem, returns
+from mldrl_lite.trainer.rules.classes import (
+    CALLBACK,
+    DATAMODULE,
+    MODULE,
+    Class,
+    Function,
+    Method,
+    Problem,
+    called_by_others,
+    returns,
+)
 from mldrl_lite.trainer.rules.hook_names import hooks, known
 
 REMOVED_HOOKS = {
@@ -89,7 +99,9 @@ def dead_hooks(classes: Sequence[Class], called: Collection[str]) -> Iterator[Pr
         called: the attribute names that code around the classes mentions: what it may call, it calls.
     """
     seen: set[ast.AST] = set()
-    used = {*called, *(name for cls in classes for name in cls.mentions)}
+    used = {*called}
+    for cls in classes:
+        used |= called_by_others(*(method.tree for method in cls.definitions)).keys()
     for cls in classes:
         for method in cls.methods.values() if cls.complete and cls.kind in _BASES else ():
             fix = None if method.name.startswith("_") or method.tree in seen else _today(method.name, cls)
