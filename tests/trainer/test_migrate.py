@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from upgrade_rows import ALL_ROWS, OUTSIDE, examples
 
+from mldrl_lite.messages import InputError
 from mldrl_lite.trainer.migrate.engine import Migration, migrate_source
 from mldrl_lite.trainer.migrate.gone import GONE
 from mldrl_lite.trainer.migrate.moved import METRICS, MOVED, TASK_METRICS
@@ -257,6 +258,8 @@ def test_what_is_gone_is_left_and_reported_with_its_row():
     [
         ("pl.Trainer(checkpoint_callback=cc if c else False)", "pl.Trainer(callbacks=[*([cc] if c else [])], enable_checkpointing=True if c else False)"),
         ("pl.Trainer(checkpoint_callback=not x)", "pl.Trainer(enable_checkpointing=not x)"),
+        ("pl.Trainer(checkpoint_callback=cc(), callbacks=A() if c else None)", "pl.Trainer(callbacks=[*([A()] if c else []), cc()])"),
+        ("pl.Trainer(checkpoint_callback=cc(), callbacks=a or b)", "pl.Trainer(callbacks=[*(a or b), cc()])"),
         ("pl.Trainer(logger=None, gpus=1)", 'pl.Trainer(logger=False, accelerator="gpu", devices=1)'),
         ("pl.Trainer(logger=a if c else None, gpus=1)", 'pl.Trainer(logger=a if c else False, accelerator="gpu", devices=1)'),
         ("x = None\npl.Trainer(logger=x, gpus=1)", 'x = None\npl.Trainer(logger=x or False, accelerator="gpu", devices=1)'),
@@ -295,6 +298,10 @@ def test_one_gpu_by_its_number_is_one_device():
         ("import torchmetrics as tm\ntm.Accuracy(average='macro')", "task="),
         ("pl.Trainer(max_epochs=1).tune(model)", "has lr_find and scale_batch_size"),
         ("from data import Data\nData.add_argparse_args(parser)", "bridge to argparse"),
+        (
+            "class A:\n  def add_argparse_args(self): pass\nfrom b import B\nA.add_argparse_args()\nB.add_argparse_args()",
+            "B.add",
+        ),
         ("pl.Trainer().accelerator.setup_environment()", "setup_device"),
         ("class A(pl.accelerators.CPUAccelerator):\n  def setup_environment(self): pass", "setup_device"),
         ("class A(pl.LightningModule, Theirs):\n  def a(self): self.precision", "unless a class in another file"),
@@ -470,6 +477,16 @@ def test_a_file_that_imports_nothing_of_lightning_is_not_walked_over(visited):
 
 
 # --- nothing makes it crash ---------------------------------------------------------------------------------------
+
+
+def test_what_would_be_no_python_is_refused(monkeypatch):
+    import libcst as cst
+
+    broken = cst.Module([cst.SimpleStatementLine([cst.Expr(cst.Name("1x"))])])
+    monkeypatch.setattr("mldrl_lite.trainer.migrate.engine.with_imports", lambda *given: (broken, ()))
+    with pytest.raises(InputError, match="left as it is"):
+        migrate_source(f"{PL}pl.Trainer(gpus=1)\n")
+
 
 NAMES = st.sampled_from(["pl", "Trainer", "trainer", "self", "args", "x", "params", "metrics", "callbacks", "loggers"])
 VALUES = st.recursive(

@@ -22,6 +22,7 @@ from mldrl_lite.trainer.migrate.expressions import (
     make,
     merged,
     short,
+    tight,
     with_items,
 )
 from mldrl_lite.trainer.migrate.findings import CHANGED, NOTE
@@ -172,7 +173,7 @@ class Draft:
             before = elements(present)
         else:  # a variable or an expression, most likely a list
             sure = all(isinstance(case, cst.List | cst.Tuple) for case in self.around.cases(present))
-            before = [cst.StarredElement(each_case(present, lambda case: build("[]") if is_(case, None) else case))]
+            before = [cst.StarredElement(tight(each_case(present, _as_list)))]
             why = why or ("" if sure else f"{short(present)} is taken for a list")
         self.set("callbacks", with_items(present, [*before, callback]), instead_of)
         text = short(cst.Arg(callback)) if not isinstance(callback, cst.StarredElement) else short(callback.value)
@@ -212,6 +213,13 @@ class Draft:
         if len(names) == 1 and arg.keyword:
             return [arg.with_changes(keyword=cst.Name(names[0]), value=self.arguments[names[0]])]
         return [keyword(name, self.arguments[name]) for name in names]
+
+
+def _as_list(case: cst.BaseExpression) -> cst.BaseExpression:
+    """Return callbacks as a list: None is none, and an object is one."""
+    if is_(case, None):
+        return build("[]")
+    return with_items(None, [case]) if constructs(case) else case
 
 
 def spelled_out(node: cst.BaseExpression) -> list[tuple[str, cst.BaseExpression]] | None:

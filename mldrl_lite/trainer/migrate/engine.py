@@ -64,7 +64,17 @@ def _migrated(source: str, alone: bool) -> Migration:
     if new.code == source:
         return Migration(source, findings)
     new, lines = with_imports(new, reading, book.added, book.modules)
+    if not _is_python(new.code):
+        raise InputError("What it would become is no Python: it is left as it is; please report it.")
     return Migration(new.code, findings, lines)
+
+
+def _is_python(source: str) -> bool:
+    try:
+        _checked(source)
+    except InputError:
+        return False
+    return True
 
 
 def _checked(source: str) -> ast.Module:

@@ -120,6 +120,8 @@ DROPPED = {
     ("callback", "on_test_epoch_end"): {"outputs": ""},
     ("plugin", "optimizer_step"): _numbers("1.9a47 1.9a49 1.9a51"),
     ("plugin", "backward"): _numbers("1.9a48 1.9a50"),
+    ("accelerator", "optimizer_step"): _numbers("1.9a47"),
+    ("accelerator", "backward"): _numbers("1.9a48"),
 }
 """Parameters that a hook is not given any more, with their rows."""
 

@@ -132,11 +132,13 @@ class Reading:
 
     def may_be_lightnings(self, node: cst.Attribute) -> bool:
         """Tell whether an attribute may be Lightning's: no class of the file has one, and no module of others."""
-        full = dotted(node.value)
-        is_module = full.partition(".")[0] in self.aliases and not full.rpartition(".")[2][:1].isupper()
-        if is_module and not self.full_name(node.value).startswith(ROOT):
-            return False
-        return not any(node.attr.value in names for names in self.owned.values())
+        owner, name = dotted(node.value), node.attr.value
+        if owner in self.classes:
+            return not self.owns(self.classes[owner], name)
+        if owner.partition(".")[0] in self.aliases:
+            is_class = owner.rpartition(".")[2][:1].isupper()  # which may derive from one of Lightning's
+            return is_class or self.full_name(node.value).startswith(ROOT)
+        return not any(name in names for names in self.owned.values())
 
     def is_lightning(self, node: cst.BaseExpression) -> bool:
         """Tell whether an expression is something of Lightning."""
