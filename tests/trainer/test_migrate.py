@@ -218,6 +218,10 @@ def test_the_last_argument_can_go():
             "from pytorch_lightning.loggers.logger import Logger as LightningLoggerBase\nclass A(LightningLoggerBase):\n    LightningLoggerBase = 1",
         ),
         (
+            "from pytorch_lightning.callbacks.progress.base import ProgressBarBase\nfrom rich import ProgressBar\nProgressBar(ProgressBarBase)",
+            "from pytorch_lightning.callbacks import ProgressBar as ProgressBarBase\nfrom rich import ProgressBar\nProgressBar(ProgressBarBase)",
+        ),
+        (
             "from pytorch_lightning.loggers.base import LightningLoggerBase\nx = LightningLoggerBase(LightningLoggerBase=1)",
             "from pytorch_lightning.loggers.logger import Logger\nx = Logger(LightningLoggerBase=1)",
         ),
@@ -482,7 +486,8 @@ def test_a_file_that_imports_nothing_of_lightning_is_not_walked_over(visited):
 def test_what_would_be_no_python_is_refused(monkeypatch):
     import libcst as cst
 
-    broken = cst.Module([cst.SimpleStatementLine([cst.Expr(cst.Name("1x"))])])
+    starred = cst.StarredElement(cst.parse_expression("a if b else c"))
+    broken = cst.Module([cst.SimpleStatementLine([cst.Expr(cst.List([starred]))])])
     monkeypatch.setattr("mldrl_lite.trainer.migrate.engine.with_imports", lambda *given: (broken, ()))
     with pytest.raises(InputError, match="left as it is"):
         migrate_source(f"{PL}pl.Trainer(gpus=1)\n")

@@ -68,7 +68,11 @@ def _new_alias(
     if last == name:
         return home, kept
     local = alias.evaluated_alias or name
-    if alias.asname is None and _free(book.reading, last) and _free(book.reading, name):
+    if (
+        alias.asname is None
+        and all(_free(book.reading, item) for item in (last, name))
+        and last not in book.reading.aliases
+    ):
         book.renames[name] = last
         return home, kept.with_changes(name=cst.Name(last))
     spaces = {"whitespace_before_as": cst.SimpleWhitespace(" "), "whitespace_after_as": cst.SimpleWhitespace(" ")}
