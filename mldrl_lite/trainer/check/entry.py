@@ -83,8 +83,8 @@ def _problems(source: Source, called: set[str]) -> Iterator[Problem]:
     yield from hooks.unread_returns(classes, mentions)
     yield from layers.unused_layers(classes, mentions, source.texts)
     found = [problem for rule in ON_CLASSES for problem in rule(classes)]
-    # A subclass in the same file has the problems of its parent at the same place.
-    yield from {(problem.rule, id(problem.node)): problem for problem in found}.values()
+    # A subclass in the same file has the problems of its parent at the same place: they are the parent's.
+    yield from {(problem.rule, id(problem.node)): problem for problem in reversed(found)}.values()
     for rule in ON_FILES:
         yield from rule(source)
 

@@ -89,11 +89,12 @@ class Class:
 
     @property
     def manual(self) -> bool:
-        """Whether it sets `automatic_optimization` to False somewhere."""
-        values = [value for _, value in self.assigned.get("automatic_optimization", ())]
-        return any(isinstance(value, ast.Constant) and value.value is False for value in values) or (
-            "automatic_optimization" in self.methods
-        )
+        """Whether it, or else the nearest of its parents that sets it, sets `automatic_optimization` to False."""
+        values = self.assigned.get("automatic_optimization", [])
+        setting = {method.owner for method, _ in values}
+        nearest = next((method.owner for method in self.definitions if method.owner in setting), "")
+        off = any(constant(value) is False for method, value in values if method.owner == nearest)
+        return off or "automatic_optimization" in self.methods
 
     def problem(self, rule: str, what: str, method: Method, node: ast.AST, why: str, fix: str) -> Problem:
         """Return a problem at a node of one of the methods."""
