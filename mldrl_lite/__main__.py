@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from mldrl_lite.kernels import commands as kernels
 from mldrl_lite.messages import InputError, extras_named
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(_shielded(sys.argv[1:] if arguments is None else arguments))
     with _signals_interrupt() as caught:
         status = _status_of(options)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        _let_go(stream)
     return 128 + caught[0] if caught and status in (INTERRUPTED, UNHEARD) else status
 
 
@@ -56,9 +58,16 @@ def _status_of(options: argparse.Namespace) -> int:
         return INTERRUPTED
     except OSError as error:
         if error.errno in (errno.EPIPE, errno.EIO):  # whoever read us is gone, or the terminal is
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return UNHEARD
         return _refused(f"{error.filename or 'A file'} cannot be read or written ({error.strerror or error}).")
+
+
+def _let_go(stream: TextIO) -> None:
+    """Turn a stream that nobody reads any more to nothing: Python's last flush would make the exit status 120."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _refused(why: str) -> int:
