@@ -81,7 +81,7 @@ test: install
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --ignore tests/browser --ignore tests/any_data
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
 	cd build/nbval && MLDRL_LITE_PROGRESS= "$(abspath $(BIN))/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax \
-	  --nbval-kernel-name $(or $(KERNEL),mldrl-lite) --nbval-cell-timeout 300 \
+	  --nbval-kernel-name $(or $(KERNEL),python3) --nbval-cell-timeout 900 \
 	  --nbval-sanitize-with "$(abspath tests/nbval.cfg)" -c /dev/null --rootdir . .
 
 # What the course says about speed, measured side by side: a table and a figure in build/bench.

@@ -2,8 +2,10 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytorch_lightning import Trainer
@@ -18,6 +20,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the slow tests where several workers share the work, so that none has to be waited for at the end."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:
+        items[:] = slow_first(items, [item.get_closest_marker("slow") is not None for item in items], workers)
+
+
+def slow_first(items: Sequence[Any], slow: Sequence[bool], workers: int) -> list[Any]:
+    """Deal the slow ones out to the heads of the equal stretches that `--dist worksteal` gives the workers."""
+    slow_ones = [item for item, is_slow in zip(items, slow, strict=True) if is_slow]
+    others = iter([item for item, is_slow in zip(items, slow, strict=True) if not is_slow])
+    dealt: list[Any] = []
+    for worker in range(workers):
+        stretch = (len(items) - len(dealt)) // (workers - worker)
+        head = slow_ones[worker::workers]
+        dealt += [*head, *islice(others, max(0, stretch - len(head)))]
+    return dealt
 
 
 def find_rosmap() -> Path | None:

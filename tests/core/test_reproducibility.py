@@ -18,6 +18,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from torch import nn
 
+from mldrl_lite.kernels.kernelspec import default_kernel
 from mldrl_lite.messages import InputError
 from mldrl_lite.reproducibility import (
     EpochOrder,
@@ -303,7 +304,8 @@ def quickstart(tmp_path, folder, fatal=-1, ckpt_path=None):
     tail = "from mldrl_lite.reproducibility import fingerprint\nprint('FINGERPRINT', fingerprint(model))"
     sources = [ours[0], cells[0].source, ours[1], *(cell.source for cell in cells[1 : fit + 1]), tail]
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    place = {"metadata": {"path": str(tmp_path)}}
+    client = NotebookClient(notebook, timeout=300, kernel_name=default_kernel(), resources=place)
     try:
         client.execute(env=environment())
     except DeadKernelError:
@@ -311,6 +313,7 @@ def quickstart(tmp_path, folder, fatal=-1, ckpt_path=None):
     return notebook.cells[-1].outputs[0].text.split()[1]
 
 
+@pytest.mark.slow
 def test_notebook_00_ends_at_the_same_bits(tmp_path):
     wanted = quickstart(tmp_path, tmp_path / "first")
     assert quickstart(tmp_path, tmp_path / "second") == wanted

@@ -1,14 +1,16 @@
 """CI calls what exists, and skips nothing in silence."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import NOTEBOOKS, ROOT
 
 SOME_TESTS = """
 import pytest
@@ -59,6 +61,14 @@ def test_there_is_a_weekly_run_with_the_newest_versions():
     [job] = weekly["jobs"].values()
     assert job["env"]["CONSTRAINTS"] == "/dev/null"
     assert "CONSTRAINTS ?=" in (ROOT / "Makefile").read_text()
+
+
+def test_outputs_are_compared_on_the_kernel_that_learners_open():
+    environment = {name: value for name, value in os.environ.items() if name != "KERNEL"}
+    command = ["make", "--dry-run", "--old-file", "install", "test"]
+    planned = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300).stdout
+    [kernel] = re.findall(r"--nbval-kernel-name (\S+)", planned)
+    assert {nbformat.read(path, as_version=4).metadata.kernelspec.name for path in NOTEBOOKS} == {kernel}
 
 
 def program(path: Path, *lines: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, slow_first
 from links import broken_links
 
 PACKAGE = ROOT / "mldrl_lite"
@@ -135,3 +135,16 @@ def test_versions_licence_and_authors_agree():
     for name in ("LICENSE", "NOTICE"):
         assert f"Copyright (c) 2026 the {author['name']}" in (ROOT / name).read_text(encoding="utf-8")
         assert name in project["license-files"]
+
+
+@pytest.mark.parametrize(("count", "workers"), [(100, 3), (101, 3), (9, 4), (5, 2)])
+def test_every_worker_begins_with_its_share_of_the_slow_tests(count: int, workers: int):
+    slow = [number % 7 == 6 for number in range(count)]
+    dealt, rest = slow_first(range(count), slow, workers), count
+    assert sorted(dealt) == list(range(count))
+    for worker in range(workers, 0, -1):  # as xdist's worksteal hands them out
+        stretch, dealt = dealt[: rest // worker], dealt[rest // worker :]
+        rest -= len(stretch)
+        kinds = [slow[number] for number in stretch]
+        assert kinds == sorted(kinds, reverse=True)
+        assert abs(sum(kinds) - sum(slow) / workers) < 1

@@ -115,6 +115,7 @@ def test_a_failed_download_ends_in_a_sentence_and_is_taken_up_again(project: Pat
     assert steps(install(project)) == [2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_half_built_environment_is_repaired(project: Path):
     venv.create(project / ".venv", symlinks=True)  # a Python, but no pip yet
     assert steps(install(project, "TORCH=cpu")) == [1, 2, 3, 4]

@@ -15,8 +15,8 @@ from solved import solved, tags
 from mldrl_lite.runs import declared_parameters
 from mldrl_lite.runs.notebook.file import read_result
 
-# Few epochs: what is tested here is that the page holds, not how well it learns.
-OTHER = {"cv": 3, "max_epochs": 4, "seed": 1, "hidden_dim": 8}
+# Little of everything: what is tested here is that the page holds, not how well it learns.
+OTHER = {"cv": 3, "max_epochs": 4, "repeats": 1, "seed": 1, "hidden_dim": 8}
 
 
 def verdicts(node: NotebookNode) -> list[str]:
@@ -52,6 +52,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_three(tmp_path_factory.mktemp("data"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_other_data_and_the_exercises(notebook: Path, tmp_path: Path, three: Path):
     node, kind = solved(nbformat.read(notebook, as_version=4)), KINDS[notebook]
@@ -66,6 +67,7 @@ def test_other_data_and_the_exercises(notebook: Path, tmp_path: Path, three: Pat
     assert left_behind(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_quickstart_reaches_what_was_measured_on_rosmap(tmp_path: Path, rosmap: Path):
     # Mean and standard deviation over folds with these settings: accuracy .787 ± .055, AUROC .883 ± .039.
     parameters = {"data_type": "ROSMAP", "data_dir": str(rosmap), "lr": 1e-3, "max_epochs": 100}

@@ -530,6 +530,7 @@ def ended(out: Path) -> dict[str, float]:
     return {path.parent.name: json.loads(path.read_text())["ended"] for path in out.glob("n=*/run.json")}
 
 
+@pytest.mark.slow
 def test_killed_five_times_it_ends_in_the_same_table(notebook: Path):
     out, arguments = notebook.parent / "out", ["-p", "n", "1..5,13", "-j", "2", "-o", "out"]
     chance = random.Random(7)  # noqa: S311
