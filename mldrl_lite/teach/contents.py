@@ -62,14 +62,13 @@ EXERCISES: dict[str, dict[str, Steps]] = {
     },
     "02_model": {
         "check_tcp": Steps(
-            "the true class probability is introduced under "
-            "[Follow one batch through the model](#Follow-one-batch-through-the-model).",
+            "the true class probability is introduced under [Take the loss apart](#Take-the-loss-apart).",
             "def my_tcp(view_logit, labels):\n"
             "    probabilities = ...  # (B, C): each row adds up to 1\n"
             "    return ...  # (B,): from each row the entry of its label",
         ),
         "check_validation_loss": Steps(
-            "[Train with a loop of your own](#Train-with-a-loop-of-your-own) has the two lines that go before.",
+            "[Hand it to the Trainer](#Hand-it-to-the-Trainer) has the two lines that go before.",
             "model...()  # the mode without dropout\n"
             "losses = []\n"
             "with torch.no_grad():\n"

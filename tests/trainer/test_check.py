@@ -405,3 +405,10 @@ def test_torch_and_lightning_are_not_imported():
         "sys.exit(any(name in sys.modules for name in ('torch', 'pytorch_lightning')))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_nobody_is_told_to_choose_by_a_test_metric():
+    text = "class A(pl.LightningModule):\n    def test_step(self, b, i):\n        self.log('test_loss', 1)\n"
+    [remark] = remarks(f"{HEAD}\n{text}EarlyStopping('test_los')\n", select=["MLT201"])
+    assert "Monitor test_loss" not in str(remark)
+    assert "Call self.log('test_los'" in str(remark)

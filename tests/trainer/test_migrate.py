@@ -562,3 +562,11 @@ def test_real_files_are_read_without_a_crash():
     for file in files:
         source = file.read_text()
         migrate_source(source if "lightning" in source else PL + source)
+
+
+def test_a_name_that_was_returned_twice_is_logged_once():
+    old = "import pytorch_lightning as pl\n\n\nclass A(pl.LightningModule):\n    def validation_epoch_end(self, outputs):\n"
+    old += "        loss = mean(outputs)\n        return {'val_loss': loss, 'n': 3, 'log': {'val_loss': loss}}\n"
+    new = migrate(old).source
+    assert new.count("'val_loss'") == 1
+    assert "'n': 3" in new

@@ -272,7 +272,8 @@ def _log_calls(
     values = code(first.value)
     if more:
         rest = first.value.elements if isinstance(first.value, cst.Dict) else [cst.StarredDictElement(first.value)]
-        values = code(_dictionary([*more, *rest]))
+        logged = {code(item.key) for item in rest if isinstance(item, cst.DictElement)}
+        values = code(_dictionary([*(item for item in more if code(item.key) not in logged), *rest]))
     option = ", prog_bar=True" if both or log is None else ""
     option += ", logger=False" if log is None and not more else ""
     lines = [f"self.log_dict({values}{option})"]
