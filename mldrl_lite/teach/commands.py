@@ -1,12 +1,18 @@
-"""The subcommand of this room: `progress`."""
+"""The subcommands of this room: `progress`, and `new`, which stands beside what it runs."""
 
 import argparse
 
 from mldrl_lite.teach import record
+from mldrl_lite.teach.project import command as project
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `progress` to the command `mldrl-lite`."""
+    """Add `progress` and `new` to the command `mldrl-lite`."""
+    _add_progress(commands)
+    project.add_command(commands)
+
+
+def _add_progress(commands: argparse._SubParsersAction) -> None:
     text = "say which exercises you have solved, and where to go on"
     command = commands.add_parser(
         "progress",
