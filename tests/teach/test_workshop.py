@@ -334,6 +334,8 @@ def test_the_package_in_the_workshop_is_whole(workshop: Path):
     theirs = {path.relative_to(workshop / "package").as_posix() for path in (workshop / "package").rglob("*.*")}
     ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mldrl_lite").rglob("*.py*") if path.suffix != ".pyc"}
     data = {"py.typed", "rosmap.sha256", "studies/rosmap_study.json"}
+    template = (ROOT / "mldrl_lite/teach/project/template").rglob("*.*")
+    ours |= {path.relative_to(ROOT).as_posix() for path in template if path.suffix != ".pyc"}
     assert theirs == ours | {"pyproject.toml", "README.md"} | {f"mldrl_lite/{name}" for name in data}
     for name in ("constraints.txt", "constraints-torch.txt"):
         assert (workshop / name).read_bytes() == (ROOT / name).read_bytes()
