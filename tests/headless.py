@@ -1,5 +1,6 @@
 """A notebook run as papermill runs it, with those parameters that it declares; and data that nobody wrote it for."""
 
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -9,6 +10,8 @@ import papermill
 from nbformat import NotebookNode
 
 from mldrl_lite.kernels.kernelspec import default_kernel
+from mldrl_lite.runs.process.engine import Engine
+from mldrl_lite.runs.process.kernel import driving
 
 THREE = "THREE"
 """A folder with three classes and two views."""
@@ -18,8 +21,11 @@ def run(node: NotebookNode | Path, folder: Path, parameters: dict[str, object], 
     """Return the executed notebook; of the parameters it gets those that it declares."""
     chosen = {name: value for name, value in parameters.items() if name in declared} | {"out_dir": "out"}
     node = nbformat.read(node, as_version=4) if isinstance(node, Path) else node
-    options = {"cwd": str(folder), "kernel_name": default_kernel(), "progress_bar": False, "execution_timeout": 300}
-    return papermill.execute_notebook(node, str(folder / "copy.ipynb"), chosen, **options)
+    options = {"kernel_name": default_kernel(), "progress_bar": False, "resources": {"metadata": {"path": str(folder)}}}
+    with tempfile.TemporaryFile() as words, driving(words) as kernel:
+        return papermill.execute_notebook(
+            node, str(folder / "copy.ipynb"), chosen, engine_name=Engine.__name__, timeout=300, **options, **kernel
+        )
 
 
 def write_three(folder: Path) -> Path:

@@ -32,7 +32,7 @@ from mldrl_lite.runs.notebook.file import (
 )
 from mldrl_lite.runs.notebook.places import anchored, cannot_write, hint, working_folder
 from mldrl_lite.runs.process.endings import DIED, ending
-from mldrl_lite.runs.process.engine import Engine, KernelEndedError, LeftError, LimitError, Watch
+from mldrl_lite.runs.process.engine import Engine, KernelEndedError, LeftError, LimitError, SilentKernelError, Watch
 from mldrl_lite.runs.process.kernel import driving, lines
 from mldrl_lite.runs.process.limits import Limits, retried
 from mldrl_lite.runs.progress import bar_options
@@ -86,6 +86,8 @@ def execute_notebook(
             return _failed_cell(failure, copy)
         except (NoSuchKernel, LeftError, LimitError) as failure:
             return _one_line(str(failure))
+        except SilentKernelError as failure:
+            return _one_line(f"{failure} {_last(words)}")
         except KernelEndedError as failure:
             return _one_line(f"{DIED} in cell In [{failure.cell}]: {ending(failure.code)} {_last(words)}")
         except RuntimeError as failure:  # of nbclient, for a kernel that never starts

@@ -29,6 +29,7 @@ from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
 from mldrl_lite.runs import collect, launch, sweep
 from mldrl_lite.runs.notebook.parameters import declared_in
+from mldrl_lite.runs.process import engine
 from mldrl_lite.runs.record import installed, origin, record
 from mldrl_lite.runs.record.record import folder_name, read_record
 from mldrl_lite.runs.sweeps import sweep as sweeps
@@ -387,16 +388,44 @@ def test_any_executor_runs_it_and_stays_open(notebook: Path, make_executor: Call
         assert executor.submit(abs, -1).result() == 1
 
 
-def test_a_kernel_that_cannot_start_says_why(notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    spec = tmp_path / "kernels" / "broken"
+def install_kernel(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a kernel `broken` whose process runs that code."""
+    spec = folder / "kernels" / "broken"
     spec.mkdir(parents=True)
-    argv = [sys.executable, "-c", "raise SystemExit('no such module')", "{connection_file}"]
+    argv = [sys.executable, "-c", code, "-f", "{connection_file}"]
     (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "broken", "language": "python"}))
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_PATH", str(folder))
+
+
+def test_a_kernel_that_cannot_start_says_why(notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    install_kernel(tmp_path, "raise SystemExit('no such module')", monkeypatch)
     rows = sweep(notebook, {}, tmp_path / "out", kernel="broken", progress=False)
     assert rows["status"][0] == "failed"
     assert "the kernel died" in rows["error"][0]
     assert "(no such module)" in rows["error"][0]
+
+
+@pytest.mark.parametrize(("silent", "status"), [(1, "ok"), (9, "failed")])
+def test_a_kernel_that_does_not_answer_is_started_once_more(
+    notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: int, status: str
+):
+    starts = tmp_path / "starts"
+    code = f"""
+import os, pathlib, time
+starts = pathlib.Path({str(starts)!r})
+starts.mkdir(exist_ok=True)
+(starts / str(os.getpid())).touch()
+if len(list(starts.iterdir())) <= {silent}:
+    time.sleep(600)
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
+    install_kernel(tmp_path, code, monkeypatch)
+    monkeypatch.setattr(engine, "START_WITHIN", 10 if silent == 1 else 2)
+    rows = sweep(notebook, {}, tmp_path / "out", kernel="broken", progress=False)
+    assert (rows["status"][0], len(list(starts.iterdir()))) == (status, 2)
+    assert ("the kernel gave no answer in 2 s, twice" in rows["error"].fillna("")[0]) == (status == "failed")
+    assert not any(psutil.pid_exists(int(path.name)) for path in starts.iterdir())
 
 
 def test_a_worker_that_breaks_is_a_failed_run(notebook: Path, monkeypatch: pytest.MonkeyPatch):

@@ -16,6 +16,8 @@ from papermill.log import logger
 from mldrl_lite.runs.process import strays
 from mldrl_lite.runs.process.limits import Limits, held_to
 
+START_WITHIN = 60
+"""Seconds in which a kernel has to answer; what papermill and nbclient wait, too."""
 _SAVE_EVERY = 5.0  # seconds
 
 
@@ -67,6 +69,10 @@ class KernelEndedError(Exception):
         self.cell, self.code = cell, code
 
 
+class SilentKernelError(Exception):
+    """The kernel has started and does not answer."""
+
+
 class LimitError(Exception):
     """The run took more than it may, and was ended."""
 
@@ -78,6 +84,26 @@ class Client(PapermillNotebookClient):
     exit_code: int | None = None
     mark = ""
     started: Sequence[Any] = ()
+
+    def start_new_kernel_client(self) -> Any:
+        """Connect to the kernel; when it does not answer, start another one, once: no cell has run yet.
+
+        A start that hangs is rare, and not the notebook's fault: https://github.com/nteract/papermill/issues/776
+
+        Raises:
+            SilentKernelError: the second one gave no answer either.
+            RuntimeError: the kernel died.
+        """
+        for _ in range(2):
+            if self.km is None:  # the first one is gone
+                self.km = self.create_kernel_manager()
+                self.start_new_kernel()
+            try:
+                return super().start_new_kernel_client()
+            except RuntimeError as error:
+                if "respond" not in str(error):
+                    raise
+        raise SilentKernelError(f"the kernel gave no answer in {self.startup_timeout} s, twice")
 
     def papermill_execute_cells(self) -> None:
         """Start to watch, then run the cells.
@@ -135,7 +161,6 @@ class Engine(NBClientEngine):
         nb_man: NotebookExecutionManager,
         kernel_name: str,
         log_output: bool = False,
-        start_timeout: int = 60,
         watch: Watch | None = None,
         limits: Limits | None = None,
         **options: Any,
@@ -143,12 +168,12 @@ class Engine(NBClientEngine):
         """Run the cells, then end what they have started and left running.
 
         Raises:
-            KernelEndedError, LeftError: see `Client.papermill_execute_cells`.
+            KernelEndedError, LeftError, SilentKernelError: see `Client`.
             LimitError: the run took too much.
         """
         nb_man.save = _now_and_then(nb_man)
         chosen = {name: value for name, value in options.items() if name not in _OF_PAPERMILL}
-        client = Client(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, log=logger, **chosen)
+        client = Client(nb_man, kernel_name=kernel_name, startup_timeout=START_WITHIN, log=logger, **chosen)
         client.watch = watch
         try:
             with held_to(limits or Limits(), lambda: client.pid, client.end) as broken:
@@ -159,7 +184,7 @@ class Engine(NBClientEngine):
             strays.end([*client.started, *(strays.marked(client.mark) if client.mark else ())])
 
 
-_OF_PAPERMILL = ("input_path", "execution_timeout", "stdout_file", "stderr_file")
+_OF_PAPERMILL = ("input_path", "execution_timeout", "start_timeout", "stdout_file", "stderr_file")
 
 
 def _now_and_then(nb_man: NotebookExecutionManager) -> Any:
