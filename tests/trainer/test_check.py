@@ -25,7 +25,7 @@ import torch
 import torchmetrics
 import torch.nn.functional as F
 from torch import nn
-from torch.optim.lr_scheduler import OneCycleLR, StepLR
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau, StepLR
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 """
 INIT = """

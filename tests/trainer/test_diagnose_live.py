@@ -1,5 +1,6 @@
 """`diagnose` on live objects of many kinds, and the rules that need them: optimizers, parts, the run's length."""
 
+import contextlib
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.callbacks import BackboneFinetuning, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
@@ -261,6 +263,16 @@ class Plateau(BoringModel):
 def test_a_plateau_in_the_wrong_direction_is_found(form, mode, monitor, rules):
     model = type("Plateau", (Plateau,), {"form": form, "mode": mode, "monitor": monitor})()
     assert found(model) == ["monitor in the wrong direction"] * rules
+
+
+@pytest.mark.parametrize("form", ["dictionary", "inner", "lists"])
+@pytest.mark.parametrize("monitor", [None, "train_loss"])
+def test_a_plateau_without_a_monitor_is_found_where_lightning_refuses_it(form, monitor):
+    model = type("Plateau", (Plateau, LogsSteps), {"form": form, "monitor": monitor})()
+    refused = pytest.raises(MisconfigurationException) if monitor is None else contextlib.nullcontext()
+    assert found(model) == ["plateau without a monitor"] * (monitor is None)
+    with refused:
+        quiet(fast_dev_run=True).fit(model)
 
 
 # --- beyond the run -----------------------------------------------------------------------------------------------

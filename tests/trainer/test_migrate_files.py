@@ -229,3 +229,15 @@ def test_long_work_shows_how_far_it_is_on_a_terminal_only(stream, bar, monkeypat
 def test_all_paths_are_looked_at_before_anything_is_written(script, tmp_path):
     assert main(["migrate", "--write", str(script), str(tmp_path / "none.py")]) == 2
     assert script.read_text() == OLD
+
+
+def test_what_is_left_to_decide_of_metrics_is_said_again_after_their_import_has_moved(tmp_path: Path, capsys):
+    file = tmp_path / "metrics.py"
+    file.write_text("from pytorch_lightning.metrics import Accuracy\n\nscore = Accuracy()\n")
+    assert main(["migrate", str(file), "--write"]) == 0
+    assert "lightning" not in file.read_text()
+    capsys.readouterr()
+    assert main(["migrate", str(file), "--check"]) == 1
+    assert "Accuracy wants task='binary'" in capsys.readouterr().out
+    file.write_text("from torchmetrics import Accuracy\n\nscore = Accuracy(num_classes=10)\n")
+    assert main(["migrate", str(file), "--check"]) == 0

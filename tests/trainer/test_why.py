@@ -59,8 +59,8 @@ def samples(n: int = 8 * BATCHES) -> TensorDataset:
 class OwnOrder(RandomSampler):
     """An order from a generator of its own, as TCPDataModule has it."""
 
-    def __init__(self, data: Dataset) -> None:
-        super().__init__(data, generator=torch.Generator().manual_seed(5))
+    def __init__(self, data: Dataset, seed: int = 5) -> None:
+        super().__init__(data, generator=torch.Generator().manual_seed(seed))
 
 
 class DrawsNoise(Dataset):
@@ -71,6 +71,18 @@ class DrawsNoise(Dataset):
 
     def __getitem__(self, index: int):
         return torch.full((3,), float(index)) + torch.randn(3), index % 2
+
+
+class Unseeded(Dataset):
+    """Changes what it hands out by a generator that nobody seeds."""
+
+    random = np.random.default_rng()
+
+    def __len__(self) -> int:
+        return 32
+
+    def __getitem__(self, index: int):
+        return np.full(3, index + self.random.normal(), np.float32), index % 2
 
 
 def loaders(sampler=OwnOrder, data=None, batch_size=8, **options) -> tuple[DataLoader, DataLoader]:
@@ -184,6 +196,38 @@ FACTORS = {
         "RandomSampler draws once more",
     ),
     "other data": ({"load": lambda: loaders(data=samples(40))}, {}, 1, "batch", "0", "data are not the same"),
+    "a generator handed on": (
+        {"load": lambda: loaders(lambda data: OwnOrder(data, 6))},
+        {},
+        1,
+        "batch",
+        "0",
+        "The same samples in another order",
+    ),
+    "noise without a seed": (
+        {"load": lambda: loaders(data=Unseeded())},
+        {"load": lambda: loaders(data=Unseeded())},
+        1,
+        "batch",
+        "0",
+        "a generator that was not seeded",
+    ),
+    "noise without a seed, in another order": (
+        {"load": lambda: loaders(lambda data: OwnOrder(data, 6), data=Unseeded())},
+        {"load": lambda: loaders(data=Unseeded())},
+        1,
+        "batch",
+        "0",
+        "whatever their order: other files, values that a generator without a seed has changed",
+    ),
+    "another order, stopped before the epoch's end": (
+        {"load": lambda: loaders(lambda data: OwnOrder(data, 6)), "limit_train_batches": 2},
+        {"limit_train_batches": 2},
+        1,
+        "batch",
+        "0",
+        "Other samples, or another order",
+    ),
     "other noise": (
         {"load": lambda: loaders(data=DrawsNoise(), num_workers=1)},
         {"load": lambda: loaders(data=DrawsNoise())},
@@ -493,6 +537,24 @@ def test_one_bit_or_two_values_exchanged_change_the_sum(dtype):
     assert hashes.bit_sums([values.reshape(3, 5)]) == sums[:1]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64, torch.bool, torch.complex128])
+def test_the_sum_of_samples_follows_from_every_value_and_not_from_their_order(dtype):
+    x = (torch.randn(6, 40_000) * 9).to(dtype)
+    x[0, [0, 39_000]], x[1, [0, 39_000]] = torch.tensor([0, 1]).to(dtype), torch.tensor([1, 0]).to(dtype)
+    y = torch.arange(6)
+
+    def sums(*tensors):
+        rows, found = hashes.row_sums(list(tensors))
+        return rows, [int(each) for each in found]
+
+    assert sums(x, y) == sums(x.flip(0), y.flip(0))
+    assert sums(x, y)[0] == 6
+    moved = x.clone()
+    moved[0, 39_000], moved[1, 39_000] = 0, 1  # a value goes from one sample to another
+    assert sums(moved, y)[1][0] != sums(x, y)[1][0]
+    assert sums(torch.tensor(1.0)) == (0, [])
+
+
 def test_large_sparse_and_empty_tensors_are_hashed():
     large = torch.zeros(3 * hashes._BLOCK + 3)
     others = [large.clone() for _ in range(3)]
@@ -508,6 +570,8 @@ def test_large_sparse_and_empty_tensors_are_hashed():
 def test_a_gpu_would_compute_the_same_sum(n):
     values = torch.randn(n, generator=torch.Generator().manual_seed(0))
     assert hashes._sum_on_device(values.view(torch.int32)).item() == hashes.bit_sums([values])[0]
+    rows = values.view(torch.int32)[: n // 3 * 3].reshape(3, -1)[:, : hashes._BLOCK]
+    assert hashes._dot_on_device(rows).tolist() == hashes._dot_in_numpy(rows.numpy()).tolist()
 
 
 def test_two_processes_write_a_file_each_and_the_cause_is_that_they_share_the_work():

@@ -106,6 +106,7 @@ ON_CLASSES: tuple[Callable[..., Iterator[Problem]], ...] = (
     optimizing.never_zeroed,
     optimizing.wrong_interval,
     optimizing.unstepped_schedulers,
+    optimizing.blind_plateaus,
     losses.squashed_logits,
     losses.detached_losses,
     layers.hidden_layers,

@@ -12,7 +12,7 @@ from mldrl_lite.trainer.diagnosis.findings import Finding, Findings
 from mldrl_lite.trainer.diagnosis.hparams import empty_hparams, unloadable_hparams
 from mldrl_lite.trainer.diagnosis.live import class_of, is_a
 from mldrl_lite.trainer.diagnosis.monitors import sparse_logging, unlogged_monitors, wrong_directions
-from mldrl_lite.trainer.diagnosis.optimizers import left_out_parameters, plateaus_in_the_wrong_direction
+from mldrl_lite.trainer.diagnosis.optimizers import blind_plateaus, left_out_parameters, plateaus_in_the_wrong_direction
 from mldrl_lite.trainer.diagnosis.parts import hidden_layers, mixed_packages
 from mldrl_lite.trainer.diagnosis.run import Run, no_trace
 from mldrl_lite.trainer.diagnosis.source import short_name
@@ -113,6 +113,7 @@ RULES: tuple[Callable[[Run], Iterator[Finding]], ...] = (
     sparse_logging,
     left_out_parameters,
     plateaus_in_the_wrong_direction,
+    blind_plateaus,
     used_callbacks,
     beyond_the_run,
     unstable_split,

@@ -1,4 +1,4 @@
-"""Parameters that no optimizer is given, and schedulers that wait for the wrong end of a metric."""
+"""Parameters that no optimizer is given, and schedulers that wait for the wrong end of a metric, or for none."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,6 +11,7 @@ from mldrl_lite.trainer.diagnosis.live import is_a, overrides
 from mldrl_lite.trainer.diagnosis.run import Run, copied
 from mldrl_lite.trainer.diagnosis.source import place_of
 from mldrl_lite.trainer.rules.monitors import wrong_direction
+from mldrl_lite.trainer.rules.optimizing import BLIND_PLATEAU, BLIND_WORDS
 
 
 def left_out_parameters(run: Run) -> Iterator[Finding]:
@@ -47,6 +48,13 @@ def plateaus_in_the_wrong_direction(run: Run) -> Iterator[Finding]:
             what, why, fix = words
             where = place_of(type(run.model).configure_optimizers)
             yield Finding("monitor in the wrong direction", what, where, why, fix)
+
+
+def blind_plateaus(run: Run) -> Iterator[Finding]:
+    """Schedulers that wait for a metric whose name is not given."""
+    if any(monitor is None for _, monitor in _plateaus(_configured(run.model)[1])) and run.model.automatic_optimization:
+        what, why, fix = (words.format(name=type(run.model).__name__) for words in BLIND_WORDS)
+        yield Finding(BLIND_PLATEAU, what, place_of(type(run.model).configure_optimizers), why, fix)
 
 
 def _configured(model: Any) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.trainer.migrate import notebooks
-from mldrl_lite.trainer.migrate.engine import migrate_source
+from mldrl_lite.trainer.migrate.engine import WORDS, migrate_source
 from mldrl_lite.trainer.migrate.findings import Finding
 
 
@@ -36,7 +36,7 @@ def migrate_file(path: Path) -> Migrated:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-    if b"lightning" not in data:
+    if not any(word.encode() in data for word in WORDS):
         return Migrated(path, "", "", (), data)
     try:
         if path.suffix == ".ipynb":

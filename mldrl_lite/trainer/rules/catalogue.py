@@ -31,6 +31,7 @@ RULES = (
     Rule("MLT303", "scheduler stepped at the wrong interval", "check diagnose"),
     Rule("MLT304", "gradients that are never set to zero", "check diagnose"),
     Rule("MLT305", "scheduler that nobody steps", "check diagnose"),
+    Rule("MLT306", "plateau without a monitor", "check diagnose"),
     Rule("MLT401", "split that depends on the stages", "diagnose"),
     Rule("MLT501", "callback that already ran", "diagnose"),
     Rule("MLT502", "checkpoint that this run never reaches", "check diagnose"),

@@ -117,6 +117,58 @@ def _counts_epochs(call: ast.Call) -> bool:
     return "epoch" in text and not re.search("step|batch|len|iter|loader", text.replace("num_steps", ""))
 
 
+def blind_plateaus(classes: Sequence[Class]) -> Iterator[Problem]:
+    """Schedulers that wait for a metric, returned without its name."""
+    for cls in _modules(classes):
+        method = cls.methods.get("configure_optimizers")
+        if method is None or cls.manual or _may_name_a_monitor(method.tree):
+            continue
+        for call in calls(method.tree):
+            waits = full_name(call.func, cls.imports).endswith("lr_scheduler.ReduceLROnPlateau")
+            if waits and _is_returned_plainly(call, method.tree):
+                what, why, fix = (words.format(name=cls.name) for words in BLIND_WORDS)
+                yield cls.problem(BLIND_PLATEAU, what, method, call, why, fix)
+
+
+BLIND_PLATEAU = "plateau without a monitor"
+BLIND_WORDS = (
+    "ReduceLROnPlateau waits for a metric, and {name} does not say for which.",
+    "Lightning asks for its name before the first epoch, and stops there.",
+    'Return {{"optimizer": …, "lr_scheduler": {{"scheduler": …, "monitor": "val_loss"}}}}.',
+)
+
+
+def _may_name_a_monitor(tree: Function) -> bool:
+    nodes = list(ast.walk(tree))
+    words = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    named = {keyword.arg for node in nodes if isinstance(node, ast.Call) for keyword in node.keywords}
+    unpacked = any(None in node.keys for node in nodes if isinstance(node, ast.Dict))
+    return unpacked or "monitor" in words | named
+
+
+def _is_returned_plainly(made: ast.Call, tree: Function) -> bool:
+    """Tell whether what a call makes is returned in lists and dictionaries alone, so that nothing is added to it."""
+    names = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and node.value is made
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    returned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
+    parts = [part for value in returned for part in _parts(value)]
+    return any(part is made or (isinstance(part, ast.Name) and part.id in names) for part in parts)
+
+
+def _parts(value: ast.expr) -> Iterator[ast.expr]:
+    """Yield the elements of nested lists, tuples and dictionaries."""
+    if isinstance(value, ast.List | ast.Tuple | ast.Dict):
+        for each in value.values if isinstance(value, ast.Dict) else value.elts:
+            yield from _parts(each)
+    else:
+        yield value
+
+
 def unstepped_schedulers(classes: Sequence[Class]) -> Iterator[Problem]:
     """Manual optimization with a scheduler, which Lightning then leaves to the user."""
     for cls in _modules(classes):

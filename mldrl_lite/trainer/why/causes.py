@@ -130,6 +130,20 @@ CAUSES = (
     ),
     Cause(
         BATCH,
+        ("same samples",),
+        "The same samples in another order, which no common generator decides: a sampler or loader whose own generator "
+        "has no seed or goes on from an earlier fit, or files in the order of a set or a folder.",
+        RUN,
+    ),
+    Cause(
+        BATCH,
+        ("other samples",),
+        "The samples are not the same, whatever their order: other files, values that a generator without a seed has "
+        "changed (NumPy's default_rng, say), or a sampler that may draw one twice.",
+        DATA,
+    ),
+    Cause(
+        BATCH,
         (),
         "Other samples, or another order, that no common generator decides: other files, files or classes in the order "
         "of a set or a folder, a sampler with a seed of its own.",

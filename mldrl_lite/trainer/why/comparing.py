@@ -9,6 +9,8 @@ from mldrl_lite.trainer.why.traces import Line, Trace
 WEIGHTS_BEFORE, MODEL, INITIAL = "weights before the step", "model", "initial weights"
 RANDOM, BATCH, LOSS, GRADIENTS, WEIGHTS = "random state", "batch", "loss", "gradients", "weights"
 UNSEEDED = "no seed in either run"
+SAMPLES = "samples of the epoch"
+"""What a line has after which all samples of a data set have been seen."""
 
 
 @dataclass(frozen=True)
@@ -156,12 +158,23 @@ def _signs(a: Trace, b: Trace, found: Difference, common: list[int]) -> frozense
         signs.add("first step")
     if seen.quantity == BATCH and len(seen.names) < seen.of:
         signs.add("part of the batch")
+    if seen.quantity == BATCH and (sign := _samples(a, b, seen.epoch)):
+        signs.add(sign)
     if seen.quantity == WEIGHTS and seen.values:
         signs.add("learning rate")
     if seen.quantity == WEIGHTS and seen.names and all(_is_statistic(name) for name in seen.names):
         signs.add("running statistics")
     facts = [trace.last_start(found.step)["circumstances"] for trace in (a, b)]
     return frozenset(signs) | _unlike(*facts) | _unseeded(*facts)
+
+
+def _samples(a: Trace, b: Trace, epoch: int) -> str:
+    """Tell whether a whole epoch had the same samples in both runs; "" where one has not seen all of it."""
+    lines = [(line for line in trace.steps.values() if line["epoch"] == epoch) for trace in (a, b)]
+    ours, theirs = (next((line[SAMPLES] for line in epoch if SAMPLES in line), None) for epoch in lines)
+    if ours is None or theirs is None:
+        return ""
+    return "same samples" if ours == theirs else "other samples"
 
 
 def _is_statistic(name: str) -> bool:

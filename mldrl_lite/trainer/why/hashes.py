@@ -21,10 +21,13 @@ _DEPTH = 6
 _FACTORS = (np.random.PCG64(0).random_raw(_BLOCK) | np.uint64(1)).view(np.int64)
 
 
+_ODD = 6364136223846793005
+
+
 @functools.cache
 def _powers(n: int) -> np.ndarray:
     """Return the powers n-1 to 0 of an odd number modulo 2^64, shape (n,)."""
-    return np.multiply.accumulate(np.array([1] + [6364136223846793005] * (n - 1)))[::-1].copy()
+    return np.multiply.accumulate(np.array([1] + [_ODD] * (n - 1)))[::-1].copy()
 
 
 def bit_sums(tensors: Iterable[Tensor]) -> list[int]:
@@ -69,6 +72,42 @@ def _sum_on_device(bits: Tensor) -> Tensor:
         last = (bits[whole:] * factors[: len(bits) - whole]).sum()
         sums = torch.cat([sums, last[None]])
     return (sums * torch.from_numpy(_powers(len(sums))).to(bits.device)).sum()
+
+
+def row_sums(batch: Any) -> tuple[int, list[int | Tensor]]:
+    """Return the number of samples in a batch, and for each of its tensors a sum that follows from them in any order.
+
+    Samples are the rows of the first tensor, and of each other tensor that has as many; without rows there are none.
+    """
+    tensors = [leaf.detach() for _, leaf in _leaves(batch, "", _DEPTH) if isinstance(leaf, Tensor)]
+    rows = len(tensors[0]) if tensors and tensors[0].ndim and tensors[0].layout == torch.strided else 0
+    alike = [t for t in tensors if t.ndim and len(t) == rows and t.layout == torch.strided and t.numel()]
+    return (rows, [_row_sum(tensor) for tensor in alike]) if rows else (0, [])
+
+
+def _row_sum(tensor: Tensor) -> int | Tensor:
+    """Return the sum over rows of a hash of each; of a tensor on a GPU, which is not waited for, shape ()."""
+    rows = tensor.resolve_conj().resolve_neg().contiguous().reshape(len(tensor), -1)
+    bits = rows.view(_WHOLE[rows.element_size()])
+    on_cpu, sums = bits.device.type == "cpu", 0
+    for block in bits.split(_BLOCK, dim=1):
+        sums = sums * _ODD + (_dot_in_numpy(block.numpy()) if on_cpu else _dot_on_device(block))
+    # Without this, values that move from one row to another would leave the sum as it is.
+    total = ((sums ^ (sums >> 29)) * _ODD ^ (sums >> 32)).sum()
+    return int(total) if on_cpu else total
+
+
+def _dot_in_numpy(block: np.ndarray) -> np.ndarray:
+    """Return the sum of each row's elements, each times an odd number of its own, shape (n rows,)."""
+    sums, width = np.zeros(len(block), np.int64), max(1, _BLOCK // len(block))
+    for start in range(0, block.shape[1], width):
+        part = block[:, start : start + width]
+        sums += np.multiply(part, _FACTORS[start : start + part.shape[1]], dtype=np.int64).sum(axis=1)
+    return sums
+
+
+def _dot_on_device(block: Tensor) -> Tensor:
+    return (block * torch.from_numpy(_FACTORS[: block.shape[1]]).to(block.device)).sum(dim=1)
 
 
 def joined(numbers: Iterable[int]) -> str:
