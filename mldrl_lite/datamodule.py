@@ -133,7 +133,7 @@ class TCPDataModule(LightningDataModule):
         data_type: `"SIMULATED"`, `"WDBC"`, `"ROSMAP"` or the name of a folder in `data_dir`; see `sources`.
         cv: which of the `n_folds` folds is the test part, or None for the published split.
         batch_size: samples in a batch.
-        num_workers: loader processes. Keep 0: for data in memory they only cost time (notebook 01 measures it).
+        num_workers: loader processes. Keep 0: for data in memory they only cost time (notebook 08 measures it).
         data_dir: the folder that holds `data_type`, if it is not to be downloaded.
         n_folds: number of folds; train, validation and test parts are as (n_folds - 2) : 1 : 1.
         split_seed: the seed of the folds. The seed of the run has no influence on them.

@@ -13,6 +13,7 @@ from .exercises.comparison import check_test_size as check_test_size
 from .exercises.datamodule import check_call_counts as check_call_counts
 from .exercises.datamodule import check_mended_module as check_mended_module
 from .exercises.datamodule import check_scaling as check_scaling
+from .exercises.datamodule import check_table_module as check_table_module
 from .exercises.experiments import check_fair_difference as check_fair_difference
 from .exercises.experiments import check_runs_that_start as check_runs_that_start
 from .exercises.experiments import check_sweep_command as check_sweep_command
@@ -29,8 +30,8 @@ from .exercises.model import check_mended_steps as check_mended_steps
 from .exercises.model import check_own_model as check_own_model
 from .exercises.model import check_tcp as check_tcp
 from .exercises.model import check_validation_loss as check_validation_loss
-from .exercises.quickstart import check_class_count as check_class_count
 from .exercises.quickstart import check_mended_classifier as check_mended_classifier
+from .exercises.quickstart import check_sample_count as check_sample_count
 from .exercises.quickstart import check_steps_per_epoch as check_steps_per_epoch
 from .exercises.quickstart import check_trainer as check_trainer
 from .exercises.reproducibility import check_deterministically as check_deterministically

@@ -14,9 +14,9 @@ class Steps(NamedTuple):
 
 EXERCISES: dict[str, dict[str, Steps]] = {
     "00_quickstart": {
-        "check_class_count": Steps(
-            "the line that begins with 'classes:' under [Load the data](#Load-the-data) names them.",
-            "n_classes = ...  # a whole number",
+        "check_sample_count": Steps(
+            "the line that begins with 'samples:' under [Load the data](#Load-the-data) has a number for each part.",
+            "n_samples = ... + ... + ...",
         ),
         "check_steps_per_epoch": Steps(
             "under [Load the data](#Load-the-data) stands how many samples the training part has. 32 of them make a "
@@ -58,6 +58,16 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "    def setup(self, stage):\n"
             "        ...  # objects, and something that every session makes alike: it decides who goes where\n"
             "    def train_dataloader(self): ...  # new batches in each epoch",
+        ),
+        "check_table_module": Steps(
+            "[Extract the DataModule](#Extract-the-DataModule) has a whole one, with `[views]` where you have rows; "
+            "[Split once for all stages](#Split-once-for-all-stages) has the cut.",
+            "class TableModule(LightningDataModule):\n"
+            "    def __init__(self, table, labels, batch_size): ...  # super().__init__() first, then keep them\n"
+            "    def setup(self, stage): ...  # pairs of row and label, cut in the same way each time\n"
+            "    def train_dataloader(self): ...  # a DataLoader, with new batches in each epoch\n"
+            "    def val_dataloader(self): ...\n"
+            "    def test_dataloader(self): ...",
         ),
     },
     "02_model": {

@@ -57,7 +57,7 @@ def draw_system(file: Path) -> None:
         axes.set(xlim=(-1, 107), ylim=(-1, 47))
         axes.set_axis_off()
         for part in PARTS:
-            _draw_part(axes, part)
+            draw_part(axes, part)
         for start, end, text, place in ARROWS:
             arrow = {"arrowstyle": "-|>", "color": COLOURS["grey"], "linewidth": 1.6, "shrinkA": 2, "shrinkB": 2}
             axes.annotate("", end, start, arrowprops=arrow)
@@ -65,7 +65,8 @@ def draw_system(file: Path) -> None:
         figure.savefig(file)
 
 
-def _draw_part(axes: Axes, part: Part) -> None:
+def draw_part(axes: Axes, part: Part) -> None:
+    """Draw a box with its name and text."""
     colour = COLOURS[part.colour]
     corner, shape = (part.x, part.y), "round,pad=0,rounding_size=1.2"
     for look in ({"fc": colour, "alpha": 0.10, "lw": 0}, {"fc": "none", "ec": colour, "lw": 1.8}):

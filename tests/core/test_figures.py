@@ -49,15 +49,6 @@ def test_learning_curves_say_what_is_missing(log_dir: Path, tmp_path: Path):
         figures.learning_curves({"one": log_dir}, tag="val_loss")
 
 
-def test_roc_and_confusion():
-    labels = np.array([0, 0, 1, 1])
-    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
-    left, right = pictures.roc_and_confusion(labels, probabilities, ("no", "yes")).axes
-    assert "area 0.750" in [text.get_text() for text in left.texts]
-    assert [text.get_text() for text in right.texts] == ["1", "1", "1", "1"]
-    assert [label.get_text() for label in right.get_xticklabels()] == ["no", "yes"]
-
-
 def test_confidence_by_view_draws_every_sample_and_the_means():
     confidence = np.array([[0.1, 0.9], [0.3, 0.5], [0.2, 0.1]])
     corrupted = np.array([[True, False], [False, False], [False, True]])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from answers.quickstart import class_count
+from answers.quickstart import sample_count
 from conftest import NOTEBOOKS
 from links import broken_links
 from solved import code_of, tags
@@ -104,7 +104,7 @@ def test_no_answer_is_no_try_and_a_right_one_begins_anew(check: Callable[[object
 
 
 def test_a_right_answer_is_noted_once_and_a_wrong_one_is_not(file: Path):
-    made = class_count()
+    made = sample_count()
     for answer in (..., made.wrong[0][0], made.right[0], made.right[0]):
         getattr(teach, FIRST)(answer, **made.given)
     assert file.read_text() == f'{{"solved": "{FIRST}"}}\n'
@@ -140,7 +140,7 @@ def test_lines_that_cannot_be_read_cost_themselves_alone(file: Path):
 
 def test_a_folder_that_cannot_be_written_costs_the_record_and_nothing_else(file: Path):
     file.parent.write_text("a file, where the folder should be")
-    made = class_count()
+    made = sample_count()
     assert getattr(teach, FIRST)(made.right[0], **made.given).right
     assert repr(progress("00")).startswith("Nothing is solved yet")
 

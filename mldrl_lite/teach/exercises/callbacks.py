@@ -12,6 +12,7 @@ from torch import nn
 
 from mldrl_lite.teach.exercises.feedback import Feedback, described, in_steps, not_a_class, not_answered, not_yet, right
 from mldrl_lite.teach.exercises.trial import KNOWN_LOSSES, QUIET, ThreeEpochs, apart, elsewhere
+from mldrl_lite.trainer import hook_names
 
 
 @in_steps
@@ -145,9 +146,21 @@ def check_best_weights(answer: object) -> Feedback:
     if isinstance(answer, Callback) or not callable(answer):
         return not_yet(f"{described(answer)}; give a class that is derived from Callback.")
     try:
-        return _judge_weights(answer)
+        feedback = _judge_weights(answer)
     except Exception as error:  # whatever the answer did wrong is feedback
-        return not_yet(f"a run with it ends in {type(error).__name__}: {error}")
+        feedback = not_yet(f"a run with it ends in {type(error).__name__}: {error}")
+    return feedback if feedback.right else _never_called(answer) or feedback
+
+
+def _never_called(answer: object) -> Feedback | None:
+    """Nudge when a method of the class is named as a hook is, and Lightning knows no hook of that name."""
+    if not isinstance(answer, type) or not issubclass(answer, Callback):
+        return None
+    known = {*hook_names(Callback), *dir(ModelCheckpoint), *dir(EarlyStopping)}
+    for name in dir(answer):
+        if re.match(r"on_|\w+_(start|end)s?$", name) and name not in known:
+            return not_yet(f"no hook of Callback is called {name!r}, so the Trainer never calls it.")
+    return None
 
 
 _UPS_AND_DOWNS = [0.75, 0.5, 0.9, 0.25, 0.7, 0.6]

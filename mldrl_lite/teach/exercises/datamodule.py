@@ -2,6 +2,7 @@
 
 import random
 import warnings
+from collections.abc import Callable, Iterable
 from numbers import Integral
 
 import numpy as np
@@ -41,14 +42,35 @@ def check_call_counts(answer: object, n_processes: int) -> Feedback:
     return not_yet(nudges.get(counts, "in the diary of the run with two processes, how often does each method appear?"))
 
 
+Make = Callable[[], LightningDataModule]
+"""Makes the answer's module anew: the same one in each session, and in each process."""
+
+
 @in_steps
 def check_mended_module(answer: object, n_samples: int = 50) -> Feedback:
     """Check a datamodule class, made as `answer(samples, batch_size)`: any process, new batches, one split for ever."""
     if nudge := not_a_class(answer, LightningDataModule, "LightningDataModule"):
         return nudge
+    return _tried(lambda: _judge_module(lambda: answer(_numbers(n_samples), 8), n_samples))
+
+
+@in_steps
+def check_table_module(answer: object, n_samples: int = 50) -> Feedback:
+    """Check a datamodule class, made as `answer(table, labels, batch_size)`: pairs in batches, one split for ever."""
+    if nudge := not_a_class(answer, LightningDataModule, "LightningDataModule"):
+        return nudge
+
+    def make() -> LightningDataModule:
+        numbers = _numbers(n_samples)
+        return answer(numbers.views[0], numbers.labels, 8)
+
+    return _tried(lambda: _judge_pairs(make, n_samples) or _judge_module(make, n_samples))
+
+
+def _tried(judge: Callable[[], Feedback]) -> Feedback:
     try:
         with elsewhere(), apart():
-            return _judge_split(answer, n_samples) or _judge_seeds(answer, n_samples) or _judge_order(answer, n_samples)
+            return judge()
     except Exception as error:
         return not_yet(
             "a new module that was set up for one stage, and asked for the loaders of that stage, raised "
@@ -57,8 +79,43 @@ def check_mended_module(answer: object, n_samples: int = 50) -> Feedback:
         )
 
 
-def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback | None:
-    module, new_module, other = (answer(_numbers(n_samples), 8) for _ in range(3))
+def _judge_pairs(make: Make, n_samples: int) -> Feedback | None:
+    """Nudge when the batches of training are no pairs of rows and their labels, or are not as many as was asked for."""
+    module = make()
+    make().prepare_data()
+    module.setup("fit")
+    sizes = []
+    for batch in module.train_dataloader():
+        if nudge := _fault_of_batch(batch):
+            return nudge
+        sizes.append(len(batch[1]))
+    if max(sizes) != 8:
+        return not_yet(f"asked for batches of 8, the training loader gives {max(sizes)} samples at once.")
+    if not 0.7 <= sum(sizes) / n_samples <= 0.9:
+        return not_yet(f"{sum(sizes)} of {n_samples} samples are for training; the exercise says eight tenths.")
+    return None
+
+
+def _fault_of_batch(batch: object) -> Feedback | None:
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        return not_yet("a batch of the training loader is no pair; it should be the rows, and their labels.")
+    rows, labels = batch
+    if rows.ndim != 2 or labels.shape != rows.shape[:1]:
+        return not_yet(
+            f"a batch has rows of shape {tuple(rows.shape)} and labels of shape {tuple(labels.shape)}; it should "
+            "have a row of the table and one number for each sample."
+        )
+    if not torch.equal(rows[:, 0] % 2, labels.to(rows.dtype)):
+        return not_yet("in a batch, some rows stand beside the labels of others.")
+    return None
+
+
+def _judge_module(make: Make, n_samples: int) -> Feedback:
+    return _judge_split(make, n_samples) or _judge_seeds(make) or _judge_order(make)
+
+
+def _judge_split(make: Make, n_samples: int) -> Feedback | None:
+    module, new_module, other = make(), make(), make()
     train, val = _members(module, other, "fit", ("train", "val"), seed=1)
     (test,) = _members(module, other, "test", ("test",), seed=2)
     (test_anew,) = _members(new_module, other, "test", ("test",), seed=3)
@@ -75,11 +132,9 @@ def _judge_split(answer: type[LightningDataModule], n_samples: int) -> Feedback 
     return None
 
 
-def _judge_seeds(answer: type[LightningDataModule], n_samples: int) -> Feedback | None:
+def _judge_seeds(make: Make) -> Feedback | None:
     """Nudge when the random numbers of the whole run start anew, at a number that is not the run's."""
-    if any(
-        one == another for one, another in zip(*(_drawn_after(answer, n_samples, seed) for seed in (1, 2)), strict=True)
-    ):
+    if any(one == another for one, another in zip(*(_drawn_after(make, seed) for seed in (1, 2)), strict=True)):
         return not_yet(
             "each sample keeps its part. But the random numbers of the whole run start anew here, so that dropout "
             "and the order of the batches no longer depend on the run's seed; give the cut a source of its own."
@@ -87,11 +142,11 @@ def _judge_seeds(answer: type[LightningDataModule], n_samples: int) -> Feedback 
     return None
 
 
-def _drawn_after(answer: type[LightningDataModule], n_samples: int, seed: int) -> tuple[object, ...]:
+def _drawn_after(make: Make, seed: int) -> tuple[object, ...]:
     """Return where each global source of random numbers stands once a run of that seed has made its loader."""
     _start_random_numbers(seed)
-    module = answer(_numbers(n_samples), 8)
-    answer(_numbers(n_samples), 8).prepare_data()
+    module = make()
+    make().prepare_data()
     module.setup("fit")
     module.train_dataloader()
     return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
@@ -103,12 +158,12 @@ def _start_random_numbers(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _judge_order(answer: type[LightningDataModule], n_samples: int) -> Feedback:
-    module = answer(_numbers(n_samples), 8)
-    answer(_numbers(n_samples), 8).prepare_data()
+def _judge_order(make: Make) -> Feedback:
+    module = make()
+    make().prepare_data()
     module.setup("fit")
     loader = module.train_dataloader()
-    one_epoch, another = ([int(number) for views, _ in loader for number in views[0][:, 0]] for _ in range(2))
+    one_epoch, another = (_numbers_in(loader) for _ in range(2))
     if one_epoch == another:
         return not_yet("each sample keeps its part. But every epoch has the same batches, in the same order.")
     return right("it works in any process; each sample keeps its part, and the batches of training are new each epoch.")
@@ -128,7 +183,13 @@ def _members(
     another_process.prepare_data()
     module.setup(stage)
     loaders = [getattr(module, f"{part}_dataloader")() for part in parts]
-    return [sorted(int(number) for views, _ in loader for number in views[0][:, 0]) for loader in loaders]
+    return [sorted(_numbers_in(loader)) for loader in loaders]
+
+
+def _numbers_in(loader: Iterable[object]) -> list[int]:
+    """Return who is in the batches of a loader, in order: a batch has a list of views, or the rows of one table."""
+    tables = (first[0] if isinstance(first, tuple | list) else first for first, _ in loader)
+    return [int(number) for table in tables for number in table[:, 0]]
 
 
 @in_steps
@@ -144,11 +205,14 @@ def check_scaling(answer: object) -> Feedback:
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            scaled, other = (np.asarray(answer(v.copy(), train.copy()), dtype=float) for v in (view, spread))
+            given = view.copy(), spread.copy()
+            scaled, other = (np.asarray(answer(v, train.copy()), dtype=float) for v in given)
     except Exception as error:
         return not_yet(f"called with an array of 30 rows and 20 positions, it raised {type(error).__name__}: {error}.")
     if scaled.shape != view.shape or other.shape != view.shape:
         return not_yet(f"30 rows of 4 features went in, and shape {scaled.shape} came out; return all rows, scaled.")
+    if not all(map(np.array_equal, given, (view, spread))):
+        return not_yet("it changes the array that it is given, and others use that array, too; make a new one.")
     return _judge_scaling(spread, train, test, scaled, other)
 
 

@@ -88,6 +88,8 @@ def not_answered(answer: object, wanted: str) -> Feedback | None:
 
 def number(answer: object) -> float | None:
     """Return an answer as a number (a tensor or array of one element counts too), or None when it is not one."""
+    if isinstance(answer, str | bytes | bool):  # float() takes these for numbers
+        return None
     try:
         return float(answer.item() if hasattr(answer, "item") else answer)
     except (TypeError, ValueError, RuntimeError, OverflowError):

@@ -7,7 +7,7 @@ from pytorch_lightning import LightningModule, Trainer
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
-from mldrl_lite.datamodule import TCPDataModule
+from mldrl_lite.datamodule import Batch, MultiViewDataset, TCPDataModule, already_batched
 from mldrl_lite.model import MMDynamic
 from mldrl_lite.reproducibility import fingerprint
 from mldrl_lite.teach.exercises.feedback import (
@@ -115,7 +115,7 @@ def _judge_steps(model_class: type[LightningModule]) -> Feedback | None:
     torch.manual_seed(0)
     views, labels = _views_that_need_each_other()
     model = model_class([view.shape[1] for view in views], 4)
-    loader = DataLoader([([view[i] for view in views], label) for i, label in enumerate(labels)], batch_size=40)
+    loader = _loader(views, labels, 40)
     trainer = Trainer(max_epochs=1, **QUIET)
     trainer.fit(model.cpu(), loader, loader)
     if "val/loss" not in trainer.callback_metrics:
@@ -156,9 +156,8 @@ def _judge_own_model(model_class: type[LightningModule]) -> Feedback:
         return not_yet(f"for {len(labels)} samples and 4 classes, forward returns shape {shape}, and not (B, C).")
     if _are_probabilities(model, views):
         return not_yet("forward returns probabilities: each row adds up to 1. Scores are asked for; who takes softmax?")
-    rows = [([view[i] for view in views], label) for i, label in enumerate(labels)]
     trainer = Trainer(max_epochs=40, **QUIET)
-    trainer.fit(model.cpu(), DataLoader(rows, batch_size=15, shuffle=True))
+    trainer.fit(model.cpu(), _loader(views, labels, 15, shuffle=True))
     if fingerprint(model) == before:
         return not_yet("training moves no weight; does training_step return the loss, and who steps the weights?")
     scores = _scores(model, views)
@@ -184,6 +183,13 @@ def _views_that_need_each_other() -> tuple[list[torch.Tensor], torch.Tensor]:
     for label, view in enumerate(views):
         view[:, 0] += 6.0 * (labels == label) - 3.0
     return views, labels
+
+
+def _loader(
+    views: list[torch.Tensor], labels: torch.Tensor, batch_size: int, shuffle: bool = False
+) -> DataLoader[Batch]:
+    """Make batches as those of the notebook: pairs, of views and labels, that also go by these names."""
+    return DataLoader(MultiViewDataset(views, labels), batch_size, shuffle=shuffle, collate_fn=already_batched)
 
 
 def _scores(model: LightningModule, views: list[torch.Tensor]) -> torch.Tensor:

@@ -21,20 +21,21 @@ from mldrl_lite.teach.exercises.trial import QUIET, apart, elsewhere
 
 
 @in_steps
-def check_class_count(answer: object, datamodule: TCPDataModule) -> Feedback:
-    """Check the number of classes: an exercise to rehearse how exercises work."""
+def check_sample_count(answer: object, datamodule: TCPDataModule) -> Feedback:
+    """Check the number of samples in all parts: an exercise to rehearse how exercises work."""
     if nudge := not_answered(answer, "a number"):
         return nudge
-    given, names = number(answer), datamodule.samples.class_names
-    if given == len(names):
-        return right(f"{' and '.join(names)}. Every exercise works like this one: fill in, run, check.")
-    if given == len(datamodule.in_dim):
-        return not_yet("that is the number of views, the groups of measurements; a class is what a sample may be.")
-    if given == len(datamodule.samples.labels):
-        return not_yet("that is the number of samples; how many different kinds of them are there?")
+    given, sizes = number(answer), {name: len(part) for name, part in datamodule.parts.items()}
+    if given == sum(sizes.values()):
+        terms = " + ".join(map(str, sizes.values()))
+        return right(f"{terms}. Every exercise works like this one: fill in, run, check.")
     if given is None:
         return not_yet(f"{described(answer)}; give a number.")
-    return not_yet("look at the line that says 'classes:', below the cell that loads the data.")
+    if given in sizes.values():
+        return not_yet(f"that is one part alone, and there are {len(sizes)}: {', '.join(sizes)}.")
+    if given == sum(datamodule.in_dim):
+        return not_yet("that is the number of features, the widths of all views together; how many people are there?")
+    return not_yet("look at the line that says 'samples:', below the cell that loads the data.")
 
 
 @in_steps

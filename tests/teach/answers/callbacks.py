@@ -257,6 +257,16 @@ class KeepsTheNext(KeepsACopy):
     on_validation_end = Callback.on_validation_end
 
 
+class LooksAtNoHook(KeepsACopy):
+    on_validation_ends = KeepsACopy.on_validation_end
+    on_validation_end = Callback.on_validation_end
+
+
+class GoesBackAtNoHook(KeepsACopy):
+    on_training_end = KeepsACopy.on_train_end
+    on_train_end = Callback.on_train_end
+
+
 class StopsTooEarly(StoppingThatGoesBack):
     def __init__(self):
         EarlyStopping.__init__(self, "ptl/val_loss", patience=1)
@@ -266,6 +276,8 @@ class StopsTooEarly(StoppingThatGoesBack):
 def best_weights() -> Answers:
     wrong = [
         (KeepsNoCopy, "goes on changing"),
+        (LooksAtNoHook, "no hook of Callback is called 'on_validation_ends'"),
+        (GoesBackAtNoHook, "no hook of Callback is called 'on_training_end'"),
         (KeepsTheSanityCheck, "sanity check"),
         (KeepsTheWorst, "worst epoch"),
         (KeepsTheNext, "belong to"),

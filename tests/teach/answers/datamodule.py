@@ -5,7 +5,7 @@ import torch
 from pytorch_lightning import LightningDataModule, seed_everything
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler
-from torch.utils.data import DataLoader, Subset, random_split
+from torch.utils.data import DataLoader, Subset, TensorDataset, random_split
 
 from answers import Answers, answers_to
 
@@ -284,5 +284,126 @@ def scaling() -> Answers:
         (lambda view, train: by_hand(view, train)[train[0]], "return all rows"),
         (sorted_rows, "changed their order"),
         (lambda view, train: by_scikit_learn(view, train) ** 2, "but otherwise"),
+        (in_place, "others use that array"),
     ]
-    return Answers([by_hand, by_scikit_learn, by_loop, in_place], wrong)
+    return Answers([by_hand, by_scikit_learn, by_loop, lambda view, train: in_place(view.copy(), train)], wrong)
+
+
+class Table(LightningDataModule):
+    """Right; most of those below have one fault."""
+
+    def __init__(self, table, labels, batch_size):
+        super().__init__()
+        self.samples = list(zip(table, labels, strict=True))
+        self.batch_size = batch_size
+
+    def setup(self, stage):
+        own = torch.Generator().manual_seed(7)
+        self.train, self.val, self.test = random_split(self.samples, [0.8, 0.1, 0.1], generator=own)
+
+    def train_dataloader(self):
+        return DataLoader(self.train, self.batch_size, shuffle=True)
+
+    def val_dataloader(self):
+        return DataLoader(self.val, self.batch_size)
+
+    def test_dataloader(self):
+        return DataLoader(self.test, self.batch_size)
+
+
+class TableOfTensors(Table):
+    def __init__(self, table, labels, batch_size):
+        super().__init__(table, labels, batch_size)
+        self.samples = TensorDataset(torch.from_numpy(table).double(), torch.from_numpy(labels))
+
+
+class TableByScikitLearn(Table):
+    def setup(self, stage=None):
+        self.train, rest = train_test_split(self.samples, train_size=0.8, random_state=1)
+        self.val, self.test = train_test_split(rest, train_size=0.5, random_state=1)
+
+
+class TableByPermutation(Table):
+    def setup(self, stage):
+        order = np.random.default_rng(3).permutation(n := len(self.samples))
+        parts = np.split(order, [n * 8 // 10, n * 9 // 10])
+        self.train, self.val, self.test = ([self.samples[i] for i in part] for part in parts)
+
+
+class LeakyTable(Table):
+    def setup(self, stage):
+        self.train, self.val, self.test = random_split(self.samples, [0.8, 0.1, 0.1])
+
+
+class SeededTable(LeakyTable):
+    def setup(self, stage):
+        torch.manual_seed(0)
+        super().setup(stage)
+
+
+class TableInOrder(Table):
+    def train_dataloader(self):
+        return DataLoader(self.train, self.batch_size)
+
+
+class TableOfRows(Table):
+    def __init__(self, table, labels, batch_size):
+        super().__init__(table, labels, batch_size)
+        self.samples = list(table)
+
+
+class TableOfOthersLabels(Table):
+    def __init__(self, table, labels, batch_size):
+        super().__init__(table, labels[::-1].copy(), batch_size)
+
+
+class TableOfColumns(Table):
+    def __init__(self, table, labels, batch_size):
+        super().__init__(table, labels[:, None], batch_size)
+
+
+class HalfATable(Table):
+    def setup(self, stage):
+        own = torch.Generator().manual_seed(0)
+        self.train, self.val, self.test = random_split(self.samples, [0.5, 0.25, 0.25], generator=own)
+
+
+class TableOneByOne(Table):
+    def train_dataloader(self):
+        return DataLoader(self.train, shuffle=True)
+
+
+class TableWithoutStage(Table):
+    def setup(self):
+        super().setup("fit")
+
+
+class TableWithoutTest(Table):
+    test_dataloader = LightningDataModule.test_dataloader
+
+
+class PreparesATable(Table):
+    def prepare_data(self):
+        super().setup("fit")
+
+    def setup(self, stage):
+        pass
+
+
+@answers_to("check_table_module")
+def table_module() -> Answers:
+    wrong = [
+        (LeakyTable, "had been in train"),
+        (SeededTable, "a source of its own"),
+        (TableInOrder, "in the same order"),
+        (TableOfRows, "is no pair"),
+        (TableOfOthersLabels, "beside the labels of others"),
+        (TableOfColumns, "one number for each sample"),
+        (HalfATable, "eight tenths"),
+        (TableOneByOne, "batches of 8"),
+        (TableWithoutStage, "raised TypeError"),
+        (TableWithoutTest, "a test may come first"),
+        (PreparesATable, "in one process alone"),
+        (Table.setup, "give the class itself"),
+    ]
+    return Answers([Table, TableOfTensors, TableByScikitLearn, TableByPermutation], wrong)

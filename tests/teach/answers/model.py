@@ -85,6 +85,13 @@ class SideBySide(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=self.lr)
 
 
+class ByTheirNames(SideBySide):
+    """Takes a batch apart by its names, as the page does."""
+
+    def training_step(self, batch, batch_idx):
+        return cross_entropy(self(batch.views), batch.labels)
+
+
 class Vote(SideBySide):
     """A network per view; their probabilities are averaged."""
 
@@ -194,7 +201,7 @@ def own_model() -> Answers:
         (MMDynamic, "TypeError"),
         (SideBySide([4, 3], 3), "the class itself"),
     ]
-    return Answers([SideBySide, Vote, ByHand, OfTheCourse, Lazy], wrong)
+    return Answers([SideBySide, ByTheirNames, Vote, ByHand, OfTheCourse, Lazy], wrong)
 
 
 class OneLayerEach(LightningModule):
@@ -293,6 +300,14 @@ class SoftmaxTwiceInTheSteps(OneLayerEach):
         self.log("val/loss", cross_entropy(self(batch[0]).softmax(dim=1), batch[1]))
 
 
+class OneLayerEachByNames(OneLayerEach):
+    def training_step(self, batch, batch_idx):
+        return cross_entropy(self(batch.views), batch.labels)
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/loss", cross_entropy(self(batch.views), batch.labels))
+
+
 class MeanOfTheScores(OneLayerEach):
     def forward(self, views):
         return super().forward(views) / len(views)
@@ -311,4 +326,5 @@ def mended_steps() -> Answers:
         (nn.Linear, "LightningModule"),
     ]
     right = [OneLayerEach, OneLayerForAll, LogsADictionary, SoftmaxInTheSteps, LogarithmsAsScores, MeanOfTheScores]
+    right.append(OneLayerEachByNames)
     return Answers(right, wrong)

@@ -19,16 +19,19 @@ def wdbc() -> TCPDataModule:
     return module
 
 
-@answers_to("check_class_count")
-def class_count() -> Answers:
-    n_views, n_samples = len(wdbc().in_dim), len(wdbc().samples.labels)
+@answers_to("check_sample_count")
+def sample_count() -> Answers:
+    n_samples, train = len(wdbc().samples.labels), len(wdbc().parts["train"])
     wrong = [
-        (n_views, "number of views"),
-        (n_samples, "number of samples"),
-        (("malignant", "benign"), "give a number"),
-        (5, "the line that says 'classes:'"),
+        (train, "one part alone"),
+        (len(wdbc().parts["test"]), "one part alone"),
+        (sum(wdbc().in_dim), "number of features"),
+        (str(n_samples), "give a number"),
+        ((train, n_samples - train), "give a number"),
+        (2, "the line that says 'samples:'"),
     ]
-    return Answers([2, wdbc().num_class, np.array([2]), 2.0], wrong, {"datamodule": wdbc()})
+    right = [n_samples, sum(map(len, wdbc().parts.values())), np.array([n_samples]), float(n_samples)]
+    return Answers(right, wrong, {"datamodule": wdbc()})
 
 
 @answers_to("check_steps_per_epoch")
