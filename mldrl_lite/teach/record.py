@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mldrl_lite.messages import InputError, did_you_mean, listing
@@ -30,7 +30,16 @@ def place() -> Path | None:
 
 
 def _place_of_this_page() -> Path | None:
-    return place() if VARIABLE in os.environ or _somebody_works_here() else None
+    return None if _why_not_recorded() else place()
+
+
+def _why_not_recorded() -> str:
+    """Say why nothing is recorded in this page; "" where it is."""
+    if os.environ.get(VARIABLE):
+        return ""
+    if not _somebody_works_here():
+        return "the page is not open in JupyterLab or VS Code"
+    return f"{VARIABLE} is empty" if VARIABLE in os.environ else ""
 
 
 def _somebody_works_here() -> bool:
@@ -71,6 +80,8 @@ class Progress:
     notebook: str
     done: tuple[bool, ...]
     """For each of its exercises in order."""
+    not_recorded: str = ""
+    """Why nothing is recorded where it is shown; "" where it is."""
 
     @property
     def open(self) -> list[int]:
@@ -78,6 +89,8 @@ class Progress:
         return [number for number, is_done in enumerate(self.done, 1) if not is_done]
 
     def __repr__(self) -> str:
+        if self.not_recorded:
+            return f"Not recorded here: {self.not_recorded}. This notebook has {len(self.done)} exercises."
         if not any(self.done):
             return f"Nothing is solved yet in this notebook; it has {len(self.done)} exercises."
         if not self.open:
@@ -86,6 +99,8 @@ class Progress:
         return f"{sum(self.done)} of the {len(self.done)} exercises of this notebook are solved. {more}"
 
     def _repr_html_(self) -> str:
+        if self.not_recorded:
+            return f"<p>{self!r}</p>"
         boxes = "".join("■" if is_done else "□" for is_done in self.done)
         return f'<p><span aria-hidden="true">{boxes}</span> {self!r}</p>'
 
@@ -104,7 +119,7 @@ def progress(notebook: str) -> Progress:
         known = [stem.split("_")[0] for stem in EXERCISES]
         near = did_you_mean(notebook, known)
         raise InputError(f"No notebook has the number {notebook!r}{near}: give one of {listing(known)}.")
-    return found[0]
+    return replace(found[0], not_recorded=_why_not_recorded())
 
 
 def course(file: Path | None) -> list[Progress]:

@@ -145,6 +145,19 @@ def test_a_folder_that_cannot_be_written_costs_the_record_and_nothing_else(file:
     assert repr(progress("00")).startswith("Nothing is solved yet")
 
 
+def test_a_page_where_nothing_is_recorded_says_so_and_why(home: Path, monkeypatch: pytest.MonkeyPatch):
+    of_it = f"This notebook has {len(EXERCISES['00_quickstart'])} exercises."
+    why = "Not recorded here: the page is not open in JupyterLab or VS Code."
+    assert repr(progress("00")) == f"{why} {of_it}"  # as a plain kernel has it
+    monkeypatch.setenv("MLDRL_LITE_PROGRESS", "")
+    assert repr(progress("00")) == f"{why} {of_it}"  # a stored page is made so
+    assert progress("00")._repr_html_() == f"<p>{why} {of_it}</p>"
+    monkeypatch.setenv("JPY_SESSION_NAME", "/course/notebooks/00_quickstart.ipynb")
+    assert repr(progress("00")) == f"Not recorded here: MLDRL_LITE_PROGRESS is empty. {of_it}"
+    monkeypatch.delenv("MLDRL_LITE_PROGRESS")
+    assert repr(progress("00")).startswith("Nothing is solved yet")
+
+
 def test_only_a_page_that_somebody_works_in_is_noted_at_home(home: Path, monkeypatch: pytest.MonkeyPatch):
     record.note(FIRST)  # as under papermill
     assert list(home.iterdir()) == []
