@@ -65,14 +65,14 @@ def draw_system(file: Path) -> None:
         figure.savefig(file)
 
 
-def draw_part(axes: Axes, part: Part) -> None:
-    """Draw a box with its name and text."""
+def draw_part(axes: Axes, part: Part, name_size: float = 11.5) -> None:
+    """Draw a box with its name, in that size, and its text."""
     colour = COLOURS[part.colour]
     corner, shape = (part.x, part.y), "round,pad=0,rounding_size=1.2"
     for look in ({"fc": colour, "alpha": 0.10, "lw": 0}, {"fc": "none", "ec": colour, "lw": 1.8}):
         axes.add_patch(FancyBboxPatch(corner, part.width, part.height, boxstyle=shape, **look))
     middle, top = part.x + part.width / 2, part.y + part.height
-    axes.text(middle, top - 1.6, part.name, ha="center", va="top", fontsize=11.5, weight="bold")
+    axes.text(middle, top - 1.6, part.name, ha="center", va="top", fontsize=name_size, weight="bold")
     axes.text(middle, part.y + (part.height - 3.5) / 2, part.text, ha="center", va="center", fontsize=8.5)
 
 

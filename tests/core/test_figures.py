@@ -6,12 +6,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from mldrl_lite import figures
 from mldrl_lite.messages import InputError
+from mldrl_lite.model import MMDynamic
 from mldrl_lite.studies import pictures
 from mldrl_lite.studies.timeline import hook_timeline
+from mldrl_lite.teach.model_picture import draw_model
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +90,14 @@ def test_colours_of_the_style_can_be_told_apart():
     assert len(set(values)) == len(values)
     figures.use_style()
     assert plt.rcParams["axes.prop_cycle"].by_key()["color"] == values
+
+
+def test_the_picture_of_the_model_shows_the_shapes_that_it_computes():
+    model = MMDynamic([4, 7], 3, False, {"lr": 1e-3, "reg": 0.0, "hidden_dim": 5})
+    output = model([torch.rand(8, 4), torch.rand(8, 7)])
+    [axes] = draw_model(model, 8).axes
+    shown = "\n".join(text.get_text() for text in axes.texts)
+    for tensor in (output.logit, output.view_logits[0], output.confidences[0]):
+        assert str(tuple(tensor.shape)) in shown
+    assert f"(8, {model.MMClasifier[0].clf[0].in_features})" in shown  # the encodings, side by side
+    assert "4, 7" in shown
