@@ -1,5 +1,6 @@
 # make run    the whole course, headless, with a table of the results
-# make test   every test but those in a browser
+# make test   every test but those below
+# make test-notebooks    every notebook: its outputs as they are stored, on other data, with the exercises solved
 # make lab    JupyterLab, opened on the first notebook
 # make workshop    what a teacher hands out, in build/workshop; PROFILE=small shortens the long cells
 # make test-browser    the tests that need a browser
@@ -32,7 +33,7 @@ endif
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install run test test-browser test-data test-gpu bench lab workshop notebooks readme lint clean matrix FORCE
+.PHONY: install run test test-notebooks test-browser test-data test-gpu bench lab workshop notebooks readme lint clean matrix FORCE
 
 install: $(VENV)/installed
 
@@ -78,7 +79,11 @@ test: install
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/python tests/lint_notebooks.py
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 15 --ignore tests/browser --ignore tests/any_data
+	$(BIN)/python -m pytest -m "not notebook" -n $(WORKERS) --dist worksteal --durations 15 \
+	  --ignore tests/browser --ignore tests/any_data
+
+test-notebooks: install
+	$(BIN)/python -m pytest -m notebook tests/core tests/kernels tests/runs -n $(WORKERS) --dist worksteal --durations 15
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
 	cd build/nbval && MLDRL_LITE_PROGRESS= "$(abspath $(BIN))/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax \
 	  --nbval-kernel-name $(or $(KERNEL),python3) --nbval-cell-timeout 900 \

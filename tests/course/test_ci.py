@@ -65,10 +65,19 @@ def test_there_is_a_weekly_run_with_the_newest_versions():
 
 def test_outputs_are_compared_on_the_kernel_that_learners_open():
     environment = {name: value for name, value in os.environ.items() if name != "KERNEL"}
-    command = ["make", "--dry-run", "--old-file", "install", "test"]
+    command = ["make", "--dry-run", "--old-file", "install", "test-notebooks"]
     planned = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300).stdout
     [kernel] = re.findall(r"--nbval-kernel-name (\S+)", planned)
     assert {nbformat.read(path, as_version=4).metadata.kernelspec.name for path in NOTEBOOKS} == {kernel}
+
+
+def test_each_test_of_a_whole_notebook_is_run_by_one_of_the_two_commands():
+    marked = {path for path in (ROOT / "tests").rglob("test_*.py") if "@pytest.mark." + "notebook" in path.read_text()}
+    command = ["make", "--dry-run", "--old-file", "install", "test-notebooks"]
+    planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300).stdout
+    folders = [ROOT / folder for folder in re.findall(r"-m notebook (.*?) -n", planned)[0].split()]
+    assert marked
+    assert all(any(path.is_relative_to(folder) for folder in folders) for path in marked)
 
 
 def program(path: Path, *lines: str) -> None:
@@ -87,7 +96,7 @@ def test_ci_says_how_long_each_step_took_and_stops_at_the_first_that_fails(tmp_p
     environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "CHROMIUM": "/bin/true"}
     command = ["bash", tmp_path / ".ci" / "run"]
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
-    steps = ["make install", "make run", "tools of some tests", "make test", "make test-browser"]
+    steps = ["make install", "make run", "tools of some tests", "make test", "make test-notebooks", "make test-browser"]
     done = steps[: steps.index(f"make {broken}")] if broken else steps
     timed = [line.split(" s  ")[1] for line in run.stdout.splitlines() if line.strip()[:1].isdigit()]
     assert timed == [*done, "in all"], run.stderr
