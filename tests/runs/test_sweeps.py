@@ -5,8 +5,10 @@ import os
 import pickle
 import random
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -20,11 +22,13 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from jupyter_client.connect import LocalPortCache
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from processes import at_work_in, started
 from waiting import PATIENCE, wait_until
 
 from mldrl_lite.__main__ import main
+from mldrl_lite.kernels.kernelspec import default_kernel
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
 from mldrl_lite.runs import collect, launch, sweep
@@ -403,6 +407,45 @@ def test_a_kernel_that_cannot_start_says_why(notebook: Path, tmp_path: Path, mon
     assert rows["status"][0] == "failed"
     assert "the kernel died" in rows["error"][0]
     assert "(no such module)" in rows["error"][0]
+
+
+CONNECTION = """import pathlib
+from ipykernel import get_connection_info
+pathlib.Path(out_dir, "connection.json").write_text(get_connection_info())"""
+
+
+@pytest.fixture
+def temporary(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Path:
+    """The folder for temporary files of what the test starts."""
+    folder = tmp_path_factory.mktemp(getattr(request, "param", "temporary"))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no sockets that are files")
+@pytest.mark.parametrize("kernel", sorted({"python3", default_kernel()}))
+def test_runs_do_not_die_of_a_port_that_another_program_has_taken(
+    notebook: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch, kernel: str
+):
+    make(notebook, WORK, CONNECTION)
+    out = notebook.parent / "out"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(LocalPortCache, "find_available_port", lambda *_: taken.getsockname()[1])
+        rows = sweep(notebook, {"n": [2, 3]}, out, jobs=2, kernel=kernel, progress=False)
+    assert rows["status"].tolist() == ["ok", "ok"]
+    assert json.loads((out / "n=2" / "connection.json").read_text())["transport"] == "ipc"
+    assert list(temporary.glob("kernel-*")) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no sockets that are files")
+@pytest.mark.parametrize("temporary", ["long" * 25], indirect=True)
+def test_a_temporary_folder_with_a_long_name_is_no_hindrance(notebook: Path, temporary: Path):
+    rows = sweep(notebook, {}, notebook.parent / "out", kernel="python3", progress=False)
+    assert rows["status"].tolist() == ["ok"]
+    assert list(temporary.glob("kernel-*")) == []
 
 
 @pytest.mark.parametrize(("silent", "status"), [(1, "ok"), (9, "failed")])

@@ -1,7 +1,9 @@
 """The kernels that runs start: with one thread, ended when asked to, and heard when they have something to say."""
 
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -22,10 +24,15 @@ from mldrl_lite.runs.progress import STANDARD_ERROR
 from mldrl_lite.sources import DATA_VARIABLE
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_LONGEST_SOCKET = 100  # a path has 107 bytes at most on Linux, 103 on macOS, and "-5" is to follow
 
 
 class Kernel(AsyncKernelManager):
-    """A kernel of one thread, unless the environment says otherwise, that `end_kernels` can end from outside."""
+    """A kernel of one thread, unless the environment says otherwise, that `end_kernels` can end from outside.
+
+    It is spoken to over files where the system has such sockets. A port that was free when it was chosen may be taken
+    when the kernel opens it: of several that start at once, one died.
+    """
 
     _alive: "set[Kernel]" = set()  # noqa: RUF012 (shared by all on purpose)
 
@@ -37,8 +44,11 @@ class Kernel(AsyncKernelManager):
     """By which the processes that it starts are known."""
     inner_pid: int | None = None
     """The process that runs the cells; of a warm kernel, it is another than the one that Jupyter has started."""
+    _sockets = ""
 
     async def _async_start_kernel(self, **options: Any) -> None:
+        if os.name == "posix" and not self._sockets and self.kernel_spec.language == "python":  # of others, not all can
+            self._choose_sockets()
         streams = {"stdout": self.log_to, "stderr": self.log_to} if self.log_to else {}
         chosen = {"env": environment(), **streams, **options}
         self.mark = chosen["env"].get(strays.MARK, "")
@@ -47,9 +57,16 @@ class Kernel(AsyncKernelManager):
 
     start_kernel = _async_start_kernel
 
+    def _choose_sockets(self) -> None:
+        self._sockets = tempfile.mkdtemp(prefix="kernel-")  # this user's alone
+        if len(os.fsencode(self._sockets)) + 2 <= _LONGEST_SOCKET:
+            self.transport, self.ip = "ipc", os.path.join(self._sockets, "s")
+
     async def _async_cleanup_resources(self, restart: bool = False) -> None:
         self._alive.discard(self)
         await super()._async_cleanup_resources(restart)
+        if self._sockets and not restart:
+            shutil.rmtree(self._sockets, ignore_errors=True)
 
     cleanup_resources = _async_cleanup_resources
 
