@@ -212,6 +212,7 @@ def arrangement():
 """
 
 TRAINING = """
+import multiprocessing
 import torch
 from pytorch_lightning import Trainer, seed_everything
 from torch.utils.data import DataLoader
@@ -225,6 +226,8 @@ class PlainLoaders(TCPDataModule):
     def val_dataloader(self):
         return DataLoader(self.parts["val"], 32, collate_fn=already_batched)
 
+# From Python 3.14 on, each loader worker would import all this anew.
+multiprocessing.set_forkserver_preload(["mldrl_lite.datamodule", "pytorch_lightning"])
 seed_everything(7)
 data = (PlainLoaders if plain else TCPDataModule)("SIMULATED", num_workers=workers)
 model = MMDynamic(data.in_dim, 2, True, {"lr": 1e-3, "reg": 1e-5, "hidden_dim": 8})
@@ -245,14 +248,13 @@ def train(folder, fatal=-1, ckpt_path=None, workers=0, plain=False):
     values["ckpt_path"] = ckpt_path and str(ckpt_path)
     head = "\n".join(f"{name} = {value!r}" for name, value in values.items())
     command = [sys.executable, "-W", "ignore", "-c", head + ARRANGEMENT + TRAINING]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), start_new_session=True
-    )
-    try:
-        output, errors = process.communicate(timeout=300)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # the loader workers of a killed process
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, env=environment(), start_new_session=True) as process:
+        try:
+            output, errors = process.communicate(timeout=300)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # the loader workers of a killed process
     if process.returncode == -signal.SIGKILL:
         return None
     assert process.returncode == 0, errors
