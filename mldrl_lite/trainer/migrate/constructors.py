@@ -80,7 +80,8 @@ def _mode(book: "Book", old: cst.Call, new: cst.Call) -> cst.Call:
 def _checkpoint(book: "Book", old: cst.Call, new: cst.Call) -> cst.Call:
     path = argument(old, "filepath")
     if path is not None:
-        book.say(old, DECIDE, "filepath of ModelCheckpoint is gone: give dirpath and filename.", topic="filepath")
+        why = "filepath of ModelCheckpoint is gone: give dirpath and filename."
+        book.say(old, DECIDE, why, example="Replace calls", topic="filepath")
     return _mode(book, old, new)
 
 
