@@ -2,6 +2,8 @@
 from .exercises.atlas import check_logged_four_times as check_logged_four_times
 from .exercises.atlas import check_mended_call as check_mended_call
 from .exercises.atlas import check_validates_every_six as check_validates_every_six
+from .exercises.beyond import check_largest_loss as check_largest_loss
+from .exercises.beyond import check_mended_schedule as check_mended_schedule
 from .exercises.callbacks import check_best_two as check_best_two
 from .exercises.callbacks import check_best_weights as check_best_weights
 from .exercises.callbacks import check_early_stopping as check_early_stopping
@@ -30,6 +32,9 @@ from .exercises.model import check_mended_steps as check_mended_steps
 from .exercises.model import check_own_model as check_own_model
 from .exercises.model import check_tcp as check_tcp
 from .exercises.model import check_validation_loss as check_validation_loss
+from .exercises.parts import check_accumulation as check_accumulation
+from .exercises.parts import check_mended_watchers as check_mended_watchers
+from .exercises.quickstart import check_class_count as check_class_count
 from .exercises.quickstart import check_mended_classifier as check_mended_classifier
 from .exercises.quickstart import check_sample_count as check_sample_count
 from .exercises.quickstart import check_steps_per_epoch as check_steps_per_epoch

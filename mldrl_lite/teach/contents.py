@@ -322,5 +322,30 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "    def on_...(self): ...  # at the end of an epoch of training, and of no other",
         ),
     },
+    "A3_beyond_the_arguments": {
+        "check_largest_loss": Steps(
+            "[Log a value](#Log-a-value) has a section on when, one on how many values become one, and one on where.",
+            'largest = {"on_step": ..., "on_epoch": ..., "reduce_fx": ..., "prog_bar": ...}',
+        ),
+        "check_mended_schedule": Steps(
+            "[How far it is](#How-far-it-is) has such a schedule twice, and what counts the steps of a run.",
+            "def mended_schedule(trainer, optimizer):\n"
+            "    steps = ...  # of the optimizer, in the whole run\n"
+            "    one_cycle = torch.optim.lr_scheduler.OneCycleLR(...)\n"
+            "    return {...}  # the schedule, and how often it is stepped",
+        ),
+    },
+    "A4_parts_for_the_trainer": {
+        "check_accumulation": Steps(
+            "[Change the training](#Change-the-training) begins with such a callback.",
+            "accumulation = callbacks....({...})  # from which epoch on, how many batches make a step",
+        ),
+        "check_mended_watchers": Steps(
+            "[Save](#Save) keeps all files of a run, and [Watch](#Watch) the rate of each step.",
+            "def mended_watchers(folder):\n"
+            "    keeper = callbacks.ModelCheckpoint(folder, every_n_epochs=2, save_top_k=...)\n"
+            "    return [keeper, callbacks.LearningRateMonitor(...)]",
+        ),
+    },
 }
 """By the start of a notebook's file name, and by the name of a check."""

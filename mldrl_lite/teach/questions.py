@@ -662,6 +662,108 @@ _09 = (
     ),
 )
 
+_A3 = (
+    _ask(
+        "While `fit` validates, a hook of yours asks `trainer.training`. What does it get?",
+        "In which stage it is",
+        _no(
+            "True: `fit` is running.",
+            "That is what `trainer.state.fn` says. The flag is of the stage within it.",
+        ),
+        _yes(
+            "False, and `trainer.validating` is True.",
+            "The flags follow the stage; one hook can tell by them where it was called.",
+        ),
+        _no(
+            "An error: the flag is for callbacks of training.",
+            "It can be asked at any time, even before the first stage.",
+        ),
+    ),
+    _ask(
+        "In `training_step` you log `v` with `on_step=True, on_epoch=True`. Under which name does the log have it?",
+        "When a value is logged",
+        _no(
+            "`v`, once a step and once more at the end of the epoch.",
+            "Two things under one name could not be told apart.",
+        ),
+        _no(
+            "`v` for the epoch, `v_step` for the steps.",
+            "Only callbacks find a plain `v`, and it is the value of the epoch.",
+        ),
+        _yes(
+            "`v_step` and `v_epoch`.",
+            "A callback may still monitor `v`; the log has only the two longer names.",
+        ),
+    ),
+    _ask(
+        "Your callback returns a dictionary from `on_save_checkpoint`, as in 1.x. Where does it go?",
+        "What goes into a checkpoint",
+        _yes(
+            "Nowhere.",
+            "What is returned is dropped without a word. `state_dict` is saved, and what you write into `checkpoint`.",
+        ),
+        _no(
+            "Into the checkpoint, under the callback's `state_key`.",
+            "That is where `state_dict` goes. The return value of this hook was kept in 1.x.",
+        ),
+        _no(
+            "The save stops with an error.",
+            "Nothing is raised; you find out when you resume, and the state is not there.",
+        ),
+    ),
+)
+
+_A4 = (
+    _ask(
+        "`ModelPruning(amount=0.5)` prunes at the end of each of two epochs. Which share of the weights is zero?",
+        "Change the training",
+        _no(
+            "A half.",
+            "It would be so after one epoch; the second takes from those that are left.",
+        ),
+        _no(
+            "All of them.",
+            "Each time it takes half of what is left, so something always stays.",
+        ),
+        _yes(
+            "Three quarters.",
+            "Half of the weights, and then half of the remaining half.",
+        ),
+    ),
+    _ask(
+        "`SpikeDetection` has found a jump of the loss. What happens then?",
+        "Stop",
+        _yes(
+            "The run ends with an error, and the batch is on a list.",
+            "The list has the batch before it too. That you skip them next time is up to you.",
+        ),
+        _no(
+            "The batch is left out, and training goes on.",
+            "Nothing is left out: its gradient has been followed already.",
+        ),
+        _no(
+            "The weights go back to the latest checkpoint.",
+            "No callback of Lightning does that by itself; you resume by hand.",
+        ),
+    ),
+    _ask(
+        "Your step says `print(loss)`, and pieces of the bar stay on the screen. What is the smallest change?",
+        "Show",
+        _no(
+            "Log the loss with `prog_bar=True`, and leave the line.",
+            "The bar shows it then, but the line goes on breaking the bar.",
+        ),
+        _yes(
+            "Write `self.print(loss)`.",
+            "It goes through the bar, which is drawn again below.",
+        ),
+        _no(
+            "`TQDMProgressBar(leave=True)`.",
+            "It keeps the bar of every epoch: more lines, not fewer.",
+        ),
+    ),
+)
+
 SELF_TESTS: dict[str, tuple[Question, ...]] = {
     "00": _00,
     "01": _01,
@@ -675,4 +777,6 @@ SELF_TESTS: dict[str, tuple[Question, ...]] = {
     "09": _09,
     "A1": _A1,
     "A2": _A2,
+    "A3": _A3,
+    "A4": _A4,
 }

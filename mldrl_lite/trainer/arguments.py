@@ -2,10 +2,10 @@
 
 table()                                  # all arguments of the installed Trainer
 explain("max_time"); explain("gpus")     # one of them, of today or of 1.x
+explain("on_epoch")                      # any other name that a Trainer reaches
 """
 
 import inspect
-import re
 import types
 import typing
 from textwrap import indent
@@ -15,8 +15,10 @@ import pandas as pd
 from pytorch_lightning import Trainer
 
 from mldrl_lite.messages import InputError, did_you_mean
+from mldrl_lite.trainer.docstrings import argument_summaries
 from mldrl_lite.trainer.effect import in_effect
 from mldrl_lite.trainer.names import GONE_BEFORE_1, GROUPS, REMOVED, RENAMED_BEFORE_1
+from mldrl_lite.trainer.surface import named, parts
 
 # --- the arguments of today ---------------------------------------------------------------------------------------
 
@@ -33,7 +35,7 @@ def table() -> pd.DataFrame:
     """
     effects = in_effect()
     groups = {name: group for group, names in GROUPS.items() for name in names.split()}
-    summaries = _summaries(inspect.getdoc(Trainer.__init__) or "")
+    summaries = argument_summaries(inspect.getdoc(Trainer.__init__) or "")
     rows = [
         {
             "name": name,
@@ -68,19 +70,6 @@ def _type_name(annotation: Any) -> str:
     return getattr(annotation, "__name__", str(annotation))
 
 
-def _summaries(docstring: str) -> dict[str, str]:
-    """Return the first sentence about each argument of a Google-style docstring."""
-    section = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", docstring, re.MULTILINE | re.DOTALL)
-    entries = re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", section[1] if section else "", re.MULTILINE | re.DOTALL)
-    return {name: _first_sentence(text) for name, text in entries}
-
-
-def _first_sentence(text: str) -> str:
-    text = re.sub(r":\w+:`~?(?:[\w.]+\.)?(\w+)`", r"\1", " ".join(text.split()))  # :class:`~a.b.C` reads C
-    sentence = re.split(r"(?<=[^.]\.) (?=[A-Z])", text.replace("`", ""))[0]
-    return "" if sentence.startswith("Default:") else sentence
-
-
 # --- at the prompt ------------------------------------------------------------------------------------------------
 
 
@@ -94,32 +83,38 @@ class Text(str):
 
 
 def explain(name: str) -> Text:
-    """Say what an argument of the Trainer does, or what replaced one of 1.x.
+    """Say what an argument of the Trainer does, what replaced one of 1.x, or what any other name is that it reaches.
+
+    Args:
+        name: `"max_time"`, `"gpus"`, `"on_epoch"`, `"SpikeDetection"`; `"trainer.print"` and `"self.print"` where one
+            word stands for two things.
 
     Raises:
-        InputError: neither today's Trainer nor one of 1.x has such an argument; names the nearest.
+        InputError: Lightning has no such name on a Trainer or for one; names the nearest.
     """
-    if isinstance(name, str) and name in RENAMED_BEFORE_1:
+    if not isinstance(name, str):
+        raise _unknown(name)
+    if name in RENAMED_BEFORE_1:
         return Text(f"{name} was the name in 0.x of {RENAMED_BEFORE_1[name]}.\n{explain(RENAMED_BEFORE_1[name])}")
-    if isinstance(name, str) and name in GONE_BEFORE_1:
+    if name in GONE_BEFORE_1:
         return Text(f"{name} is an argument of 0.x, and gone: {GONE_BEFORE_1[name]}.")
-    check_known(name)
     if name in REMOVED:
         removed = REMOVED[name]
         code = indent("\n".join([*removed.imports, removed.today]), "    ")
         return Text(f"{name} is gone: {removed.old} raises TypeError today. Write\n\n{code}\n\nNote: {removed.note}.")
+    if name in trainer_parameters():
+        return Text(_argument(name))
+    if found := named(name):
+        return Text("\n".join(f"{part.heading}   [{part.notebook} · {part.section}]\n{part.summary}" for part in found))
+    raise _unknown(name)
+
+
+def _argument(name: str) -> str:
     row = table().set_index("name").loc[name]
     effect = "" if row["in effect"] == row["default"] else f" (in effect: {row['in effect']})"
-    return Text(f"{name}: {row['type']} = {row['default']!r}{effect}   [{row['group']}]\n{row['summary']}")
+    return f"{name}: {row['type']} = {row['default']!r}{effect}   [{row['group']}]\n{row['summary']}"
 
 
-def check_known(name: object) -> None:
-    """Refuse a name that is an argument neither of today's Trainer nor of one of 1.x.
-
-    Raises:
-        InputError: it is neither; names the nearest.
-    """
-    known = [*trainer_parameters(), *REMOVED]
-    if name not in known:
-        near = did_you_mean(name, known)
-        raise InputError(f"The Trainer has no argument {name!r}, today or in 1.x{near}: table() lists those of today.")
+def _unknown(name: object) -> InputError:
+    near = did_you_mean(name, [*trainer_parameters(), *REMOVED]) or did_you_mean(name, [part.name for part in parts()])
+    return InputError(f"The Trainer has no argument {name!r}, today or in 1.x{near}: table() lists those of today.")

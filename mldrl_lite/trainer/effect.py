@@ -51,11 +51,12 @@ def in_effect() -> dict[str, object]:
     Values are as one would write them; words stand where there is no such value. Left out are the arguments whose
     default in the signature says it already.
     """
-    trainer = _given_nothing()
+    trainer = given_nothing()
     return {name: read(trainer) for name, read in READ.items()} | TOLD
 
 
-def _given_nothing() -> Trainer:
+def given_nothing() -> Trainer:
+    """Return a Trainer that was given no argument but the CPU, in silence."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
