@@ -34,7 +34,6 @@ from .exercises.model import check_tcp as check_tcp
 from .exercises.model import check_validation_loss as check_validation_loss
 from .exercises.parts import check_accumulation as check_accumulation
 from .exercises.parts import check_mended_watchers as check_mended_watchers
-from .exercises.quickstart import check_class_count as check_class_count
 from .exercises.quickstart import check_mended_classifier as check_mended_classifier
 from .exercises.quickstart import check_sample_count as check_sample_count
 from .exercises.quickstart import check_steps_per_epoch as check_steps_per_epoch

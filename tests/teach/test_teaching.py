@@ -57,7 +57,9 @@ def surprises(path: Path) -> Iterator[set[str]]:
                 yield {name.strip().replace(" ", "-") for name in above.values()}
 
 
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem[:2] not in ("A1", "A3", "A4")], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in NOTEBOOKS if path.stem[:2] not in ("A1", "A3", "A4")], ids=lambda path: path.stem
+)
 def test_no_surprise_is_left_out(path: Path):
     said = section("What to say at each surprise")
     said = TEXT[TEXT.index("## What to say at each surprise") : TEXT.index("## Questions that learners ask")]

@@ -30,19 +30,21 @@ def check_largest_loss(answer: object) -> Feedback:
             trainer.fit(_LogsLosses(answer), DataLoader(torch.zeros(len(LOSSES))))
     except Exception as error:
         return not_yet(f"a run that logs with these arguments ends in {type(error).__name__}: {str(error).strip()}")
+    if nudge := _judge_lines(log.losses):
+        return nudge
     if "loss" not in trainer.progress_bar_metrics:
-        return not_yet("the bar shows no value named loss; which argument speaks of the bar?")
-    return _judge_lines(log.losses)
+        return not_yet("the log has it, and the bar does not; which argument speaks of the bar?")
+    return right("one line an epoch, with the largest loss of it, and the bar shows it too.")
 
 
-def _judge_lines(lines: list[dict[str, float]]) -> Feedback:
+def _judge_lines(lines: list[dict[str, float]]) -> Feedback | None:
     if not lines:
         return not_yet("nothing is written to the log.")
     if len(lines) > 2 or any("loss" not in line for line in lines):
         return not_yet(f"in two epochs, {len(lines)} lines are written; one an epoch is asked for, named loss.")
     if any(line["loss"] != max(LOSSES) for line in lines):
         return not_yet(f"losses of {LOSSES} become {lines[0]['loss']:g}; how should many values become one?")
-    return right("one line an epoch, with the largest loss of it, and the bar shows it too.")
+    return None
 
 
 class _LogsLosses(LightningModule):

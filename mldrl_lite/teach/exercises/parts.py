@@ -92,4 +92,4 @@ class _Rates(DummyLogger):
         self.rates: list[float] = []
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        self.rates += [value for name, value in metrics.items() if name.startswith("lr")]
+        self.rates += [value for name, value in metrics.items() if name == "lr-SGD"]

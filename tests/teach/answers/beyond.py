@@ -15,7 +15,7 @@ def largest_loss() -> Answers:
         once | {"reduce_fx": max, "prog_bar": True, "batch_size": 1},
     ]
     wrong = [
-        ({}, "shows no value"),
+        ({}, "8 lines are written"),
         (once | {"reduce_fx": "max"}, "which argument speaks of the bar"),
         (once | {"prog_bar": True}, "become 1.5"),
         (once | {"prog_bar": True, "reduce_fx": "sum"}, "become 6"),

@@ -44,6 +44,6 @@ def mended_watchers() -> Answers:
         (watchers(second, LearningRateMonitor()), "6 time(s)"),
         (watchers(second, LearningRateMonitor("epoch")), "6 time(s)"),
         (lambda folder: None, "a list of callbacks"),
-        (list, "TypeError"),
+        (lambda: None, "TypeError"),
     ]
     return Answers(right, wrong)
