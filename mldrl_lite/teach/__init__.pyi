@@ -34,6 +34,9 @@ from .exercises.model import check_tcp as check_tcp
 from .exercises.model import check_validation_loss as check_validation_loss
 from .exercises.parts import check_accumulation as check_accumulation
 from .exercises.parts import check_mended_watchers as check_mended_watchers
+from .exercises.project import check_learns_by_heart as check_learns_by_heart
+from .exercises.project import check_mended_project as check_mended_project
+from .exercises.project import check_my_project as check_my_project
 from .exercises.quickstart import check_mended_classifier as check_mended_classifier
 from .exercises.quickstart import check_sample_count as check_sample_count
 from .exercises.quickstart import check_steps_per_epoch as check_steps_per_epoch
@@ -49,6 +52,9 @@ from .exercises.trainer_arguments import check_accumulated_steps as check_accumu
 from .exercises.trainer_arguments import check_budget as check_budget
 from .exercises.trainer_arguments import check_short_epoch as check_short_epoch
 from .exercises.trainer_arguments import check_week_end_trainer as check_week_end_trainer
+from .project.rubric import Rubric as Rubric
+from .project.rubric import judge_project as judge_project
+from .project.rubric import rubric as rubric
 from .quiz import SelfTest as SelfTest
 from .quiz import self_test as self_test
 from .record import Progress as Progress

@@ -282,6 +282,30 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "    return ...  # the accuracy of that model on the test samples",
         ),
     },
+    "11_your_own_project": {
+        "check_learns_by_heart": Steps(
+            "[One batch by heart](#One-batch-by-heart) does it with a Trainer, and says how low the loss gets.",
+            "def learns_by_heart(network, inputs, labels):\n"
+            "    ...  # some hundred steps on these samples alone\n"
+            "    network...()  # as it is used later: without dropout\n"
+            "    return ...  # is the loss almost 0?",
+        ),
+        "check_mended_project": Steps(
+            "[One batch by heart](#One-batch-by-heart) has the first fault, and [Keep the best, and test "
+            "it](#Keep-the-best,-and-test-it) says what is kept. For the second, ask what an image alone would give.",
+            "class MendedProject(pl.LightningModule):\n"
+            "    def __init__(self): ...  # layers that end in logits\n"
+            "    def forward(self, images): ...  # nothing over dimension 0, which is the batch\n"
+            "    def configure_callbacks(self):\n"
+            "        return ModelCheckpoint(monitor=..., mode=...)\n"
+            "    ...  # the rest as it was",
+        ),
+        "check_my_project": Steps(
+            "[A worked example](#A-worked-example) changes six things, and its README says the rest. In the folder, "
+            "python -m pytest says which test fails, and why.",
+            'my_project = "..."  # the folder that mldrl-lite new has made, with samples of yours',
+        ),
+    },
     "A1_trainer_argument_atlas": {
         "check_validates_every_six": Steps(
             "[Validation and logging](#Validation-and-logging) says which argument counts batches, and when it counts "

@@ -764,6 +764,57 @@ _A4 = (
     ),
 )
 
+_11 = (
+    _ask(
+        "Ten classes. The first loss is 2.30, which is ln 10. After 150 steps on one batch of 32 it is 1.50. What now?",
+        "One batch by heart",
+        _yes(
+            "Look for a fault: a sound network knows 32 samples by heart by then.",
+            "The loss should be near 0. Two softmaxes do exactly this, and the first loss does not show them.",
+        ),
+        _no(
+            "Nothing: the first loss is right, and the loss falls.",
+            "It falls with two softmaxes, too, down to 1.46 and no further. Falling is not enough.",
+        ),
+        _no(
+            "Take more data: 32 samples are too few to learn from.",
+            "Too few to learn what holds for others. To be learnt by heart, fewer are easier.",
+        ),
+    ),
+    _ask(
+        "Your network is right on 98 of 100 test rows of a table, a linear method on 98 as well. What do you hand on?",
+        "Learn from a table",
+        _no(
+            "The network, because more data will make it better.",
+            "Perhaps it will, and then you can train it. Hand on what is better now.",
+        ),
+        _no(
+            "Neither: with equal results, nobody knows whether they mean anything.",
+            "Compare both with always giving the same answer: that shows whether something was learnt.",
+        ),
+        _yes(
+            "The linear method.",
+            "It is as good, smaller, quicker, and easier to explain. The baseline has told you so in a second.",
+        ),
+    ),
+    _ask(
+        "A colleague wants to use your model in a program that has PyTorch and none of your classes. What do you send?",
+        "Hand on what runs elsewhere",
+        _no(
+            "The whole model, saved by `torch.save(model, ...)`.",
+            "It names your classes and does not hold them. The page shows what loading it says.",
+        ),
+        _yes(
+            "The program that `torch.export` writes.",
+            "It holds the operations and the weights: the page loads it in a process without Lightning.",
+        ),
+        _no(
+            "The checkpoint of the best epoch, which has all weights.",
+            "It has the weights, and not the network: `load_from_checkpoint` needs your class.",
+        ),
+    ),
+)
+
 SELF_TESTS: dict[str, tuple[Question, ...]] = {
     "00": _00,
     "01": _01,
@@ -775,6 +826,7 @@ SELF_TESTS: dict[str, tuple[Question, ...]] = {
     "07": _07,
     "08": _08,
     "09": _09,
+    "11": _11,
     "A1": _A1,
     "A2": _A2,
     "A3": _A3,

@@ -14,6 +14,7 @@ from conftest import ROOT
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
 from mldrl_lite.teach.project.making import KINDS, make_project
+from mldrl_lite.teach.project.rubric import POINTS, Rubric, judge_project
 
 TEMPLATE = ROOT / "mldrl_lite" / "teach" / "project" / "template"
 
@@ -25,6 +26,12 @@ from mldrl_lite import diagnose
 found = diagnose(train.MyModel(), train.MyData(), train.make_trainer(Path('runs'), 1))
 print(found)
 raise SystemExit(bool(found))
+"""
+REPEATED = """
+import train
+means = train.main(['--repeat', '2', '--max-epochs', '1'])
+single = train.main(['--max-epochs', '1', '--seed', '1', '--split-seed', '1'])
+print(f"means {means['the network']:.3f}, single {single['test_accuracy']:.3f}")
 """
 NOTEBOOK = """
 import json, matplotlib
@@ -88,6 +95,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
     jobs = {f"{kind}: diagnosed": (out / kind, DIAGNOSED) for kind in KINDS}
     jobs |= {f"{kind}: tests": (out / kind, WHOLE) for kind in KINDS}
     jobs["notebook"] = (out / "table", NOTEBOOK)
+    jobs["repeated"] = (out / "table", REPEATED)
     for name, (file, old, new, failing) in BROKEN.items():
         make_project(out / name.replace(" ", "_"), "table")
         broken = out / name.replace(" ", "_") / file
@@ -129,6 +137,18 @@ def test_its_notebook_runs_to_the_result(outcomes: dict[str, tuple[int, str]]):
     assert re.search(r"application/vnd\.mldrl-lite\.result\+json.*test_accuracy", said)
 
 
+def test_several_seeds_and_splits_make_the_table_of_its_readme(outcomes: dict[str, tuple[int, str]]):
+    status, said = outcomes["repeated"]
+    assert status == 0, said
+    title, _, *baselines = re.findall(r"^\| ([^|]+) \| ", said, re.M)
+    assert title == "test accuracy, 2 runs"
+    assert baselines == ["baseline: largest class", "baseline: logistic regression"]
+    runs = re.findall(r"^run \d: test accuracy (\S+)$", said, re.M)
+    [network] = re.findall(r"^\| the network \| (\S+) \| (\S+) \| (\S+) \|$", said, re.M)
+    assert network[1:] == (min(runs), max(runs))
+    assert f"means {network[0]}, single {runs[1]}\n" in said  # one of them alone is the same run
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_its_own_tests_find_what_is_broken(name: str, outcomes: dict[str, tuple[int, str]]):
     status, said = outcomes[name]
@@ -143,6 +163,54 @@ def test_the_readme_states_what_the_tests_expect(kind: str, tmp_path: Path):
         r"^\| the network, .* \| ([\d.]+) \| [\d.]+ \| [\d.]+ \|$", read(tmp_path / "demo/README.md"), re.M
     )
     assert f"\nEXPECTED = {stated}\n" in read(tmp_path / "demo/samples.py")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The rubric
+
+
+def test_each_point_names_tests_that_a_new_project_has_or_asks(tmp_path: Path):
+    make_project(tmp_path / "demo")
+    there = set(re.findall(r"^def (test_\w+)", read(tmp_path / "demo" / "test_project.py"), re.M))
+    assert {name for point in POINTS for name in point.tests} <= there
+    assert len(POINTS) == 10
+    assert all(bool(point.tests) is not point.text.endswith("?") for point in POINTS)
+
+
+def judged(folder: Path, **tests: str) -> Rubric:
+    """Judge a folder that has tests of these names, each with this body."""
+    folder.mkdir(exist_ok=True)
+    text = "import pytest\n" + "".join(f"def {name}():\n    {body}\n" for name, body in tests.items())
+    (folder / "test_project.py").write_text(text)
+    return judge_project(folder)
+
+
+def test_a_point_is_shown_when_all_of_its_tests_pass(tmp_path: Path):
+    by_heart = POINTS[2].tests
+    assert len(by_heart) == 2
+    shown = judged(tmp_path / "a", **dict.fromkeys(by_heart, "assert True"))
+    assert (shown.shown, len(shown.missing)) == (1, 6)
+    assert POINTS[2] not in shown.missing
+    for body in ("assert False", "pytest.skip('later')", "raise OSError"):
+        assert judged(tmp_path / "a", **{by_heart[0]: "pass", by_heart[1]: body}).shown == 0
+    assert "not yet" in repr(judged(tmp_path / "a", test_other="pass"))
+
+
+def test_a_project_is_tested_again_when_it_has_changed_and_not_before(tmp_path: Path):
+    name = POINTS[1].tests[0]
+    body = "__import__('pathlib').Path('ran.txt').open('a').write('.')"
+    for _ in range(2):
+        assert judged(tmp_path / "a", **{name: body}).shown == 1
+        assert judge_project(tmp_path / "a").shown == 1
+    assert read(tmp_path / "a" / "ran.txt") == ".."
+
+
+def test_what_cannot_be_judged_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(InputError, match="has no test_project.py: give a folder that `mldrl-lite new` has made"):
+        judge_project(tmp_path)
+    monkeypatch.setattr("sys.executable", "false")
+    with pytest.raises(InputError, match="The tests of b do not start: they say nothing"):
+        judged(tmp_path / "b", test_one="pass")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ _TEMPLATE = Path(__file__).parent / "template"
 _OF_LIGHTNING = {
     "import pytorch_lightning as": "import lightning.pytorch as",
     "from pytorch_lightning": "from lightning.pytorch",
+    'getLogger("pytorch_lightning")': 'getLogger("lightning.pytorch")',
     "pytorch-lightning>=": "lightning>=",
 }
 
@@ -42,6 +43,12 @@ def make_project(folder: Path, kind: str = KINDS[0], package: str = PACKAGES[0])
         for name, text in _files(folder.name, kind, package):
             (made / name).write_text(text, encoding="utf-8")
         os.replace(made, folder)  # over an empty folder, too; one that is filled by now stays as it is
+
+
+def has_own_samples(folder: Path) -> bool:
+    """Return whether the samples of a project are others than those that it was made with."""
+    text = (folder / "samples.py").read_text(encoding="utf-8")
+    return all(text != (_TEMPLATE / kind / "samples.py").read_text(encoding="utf-8") for kind in KINDS)
 
 
 def _files(name: str, kind: str, package: str) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@
     python train.py --overfit-batch    learn one batch by heart: can the model learn at all?
     python train.py --fast-dev-run     one batch of everything: does it run to the end?
     python train.py                    train; everything goes to runs/1, the next time to runs/2
+    python train.py --repeat 10        ten seeds and ten splits: the table for the README
     python train.py --resume runs/1 --max-epochs 40
     python train.py --test runs/1
 
@@ -12,11 +13,14 @@ The options are read by argparse, which comes with Python. LightningCLI would ne
 
 import argparse
 import csv
+import logging
 import math
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import mean
+from tempfile import TemporaryDirectory
 
 import pytorch_lightning as pl
 import torch
@@ -47,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     if options.resume:  # the model and the split as they were, whatever the options say
         model, data = load(options.resume / "last.ckpt")
         return train(model, data, options.resume, options.max_epochs, resume=True)
+    if options.repeat:
+        return show_repeats([once(options, number) for number in range(options.repeat)])
     data = MyData(options.batch_size, options.split_seed)
     if options.baseline:
         return show_baselines(data)
@@ -69,6 +75,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     do.add_argument("--baseline", action="store_true", help="say what simple methods reach")
     do.add_argument("--overfit-batch", action="store_true", help="learn one batch by heart")
     do.add_argument("--fast-dev-run", action="store_true", help="run one batch of everything")
+    do.add_argument("--repeat", type=counted, metavar="N", help="train N times, nothing is kept")
     do.add_argument("--resume", type=Path, metavar="RUN", help="go on with the run in this folder")
     do.add_argument("--test", type=Path, metavar="RUN", help="test the best of this run again")
     parser.add_argument("--max-epochs", type=counted, default=20, help="when to stop (20)")
@@ -105,7 +112,7 @@ def train(
     # weights_only: a checkpoint that carries more than plain data is refused, and none of it runs.
     last = folder / "last.ckpt" if resume else None
     trainer.fit(model, data, ckpt_path=last, weights_only=True)
-    [scores] = trainer.test(model, data, ckpt_path="best", weights_only=True, verbose=False)
+    scores = test_best(trainer, model, data)
     predicted = trainer.predict(model, data, ckpt_path="best", weights_only=True)
     write_predictions(folder / "predictions.csv", torch.cat(predicted), data)
     export(folder, data)
@@ -113,7 +120,26 @@ def train(
     return show(scores, "The best epoch, on the test rows")
 
 
-def make_trainer(folder: Path, max_epochs: int) -> pl.Trainer:
+def once(options: argparse.Namespace, number: int) -> dict[str, float]:
+    """Train with a seed and a split of its own; return the test accuracies, of baselines too."""
+    pl.seed_everything(number, workers=True, verbose=False)
+    model, data = MyModel(options.learning_rate), MyData(options.batch_size, number)
+    with TemporaryDirectory() as folder:
+        trainer = make_trainer(Path(folder), options.max_epochs, enable_progress_bar=False)
+        trainer.fit(model, data)
+        reached = {"the network": test_best(trainer, model, data)["test_accuracy"]}
+    print(f"run {number}: test accuracy {reached['the network']:.3f}")
+    simple = checks.baselines(data)
+    return reached | {f"baseline: {name}": scores["test"] for name, scores in simple.items()}
+
+
+def test_best(trainer: pl.Trainer, model: MyModel, data: MyData) -> dict[str, float]:
+    """Return the scores of the best epoch on the test rows."""
+    [scores] = trainer.test(model, data, ckpt_path="best", weights_only=True, verbose=False)
+    return scores
+
+
+def make_trainer(folder: Path, max_epochs: int, **others: object) -> pl.Trainer:
     """Return a Trainer that keeps the best epoch and the last, and logs to a CSV file."""
     same = {
         "dirpath": str(folder),
@@ -128,15 +154,17 @@ def make_trainer(folder: Path, max_epochs: int) -> pl.Trainer:
         devices=1,
         callbacks=[best, last],
         logger=CSVLogger(folder, name="logs"),
-        log_every_n_steps=10,
+        log_every_n_steps=1,
         enable_model_summary=False,
+        **others,
     )
 
 
 def hush() -> None:
-    """Leave out the warnings about what is meant."""
+    """Leave out the warnings about what is meant, and Lightning's remarks and advertisements."""
     for text in MEANT:
         warnings.filterwarnings("ignore", text)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
 def try_out(model: MyModel, data: MyData) -> dict[str, float]:
@@ -225,6 +253,15 @@ def show_baselines(data: MyData) -> dict[str, float]:
     for name, scores in reached.items():
         show(scores, f"Accuracy of {name}")
     return {name: scores["test"] for name, scores in reached.items()}
+
+
+def show_repeats(runs: list[dict[str, float]]) -> dict[str, float]:
+    """Print a table for the README, and return the means."""
+    print(f"| test accuracy, {len(runs)} runs | mean | lowest | highest |\n|---|---|---|---|")
+    for name in runs[0]:
+        values = [run[name] for run in runs]
+        print(f"| {name} | {mean(values):.3f} | {min(values):.3f} | {max(values):.3f} |")
+    return {name: mean(run[name] for run in runs) for name in runs[0]}
 
 
 def show_first_loss(loss: float) -> None:

@@ -5,7 +5,7 @@ from sklearn.datasets import load_digits
 from torch.nn import functional
 
 CLASSES = [str(digit) for digit in range(10)]
-EXPECTED = 0.990
+EXPECTED = 0.989
 """Mean accuracy of the network on the test rows, over ten seeds; README.md has the table."""
 
 

@@ -4,7 +4,7 @@ import torch
 from sklearn.datasets import load_breast_cancer
 
 CLASSES = ["malignant", "benign"]
-EXPECTED = 0.977
+EXPECTED = 0.975
 """Mean accuracy of the network on the test rows, over ten seeds; README.md has the table."""
 
 augment = None  # We know of no change to a measurement that would not change what it says.
