@@ -187,8 +187,8 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "def make_linear(seed):\n    ...  # before the weights are drawn\n    return torch.nn.Linear(4, 2)",
         ),
         "check_deterministically": Steps(
-            "[Ask for deterministic operations](#Ask-for-deterministic-operations) shows the request, and how to ask "
-            "whether it is on. It has three values: off, warn, error.",
+            "[Ask for deterministic operations](#Ask-for-deterministic-operations) shows the request, and the mode: a "
+            "number for off, warn and error, which PyTorch tells and takes back.",
             "def deterministically(function):\n"
             "    before = ...  # all of it, not only on or off\n"
             "    ...\n"

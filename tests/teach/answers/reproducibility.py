@@ -393,8 +393,8 @@ def returns_another_model(folder):
 def mended_training() -> Answers:
     wrong = [
         (model_before_the_seed, "made before the seed"),
-        (order_from_call_to_call, "in the batch (0, 1)"),
-        (noise_without_a_seed, "in the batch (0)"),
+        (order_from_call_to_call, "in another order"),
+        (noise_without_a_seed, "changed in another way"),
         (always_the_same_order, "keep shuffling"),
         (without_noise, "noise is gone"),
         (with_less_noise, "noise is gone, or smaller"),
