@@ -11,6 +11,9 @@ import pytest
 from conftest import ROOT
 from nbformat import NotebookNode
 from pytorch_lightning import Trainer
+from pytorch_lightning.strategies import StrategyRegistry
+
+from mldrl_lite.trainer import table
 
 ATLAS = ROOT / "notebooks" / "A1_trainer_argument_atlas.ipynb"
 ARGUMENTS = [name for name in inspect.signature(Trainer.__init__).parameters if name != "self"]
@@ -141,15 +144,37 @@ def test_the_name_of_a_thread_is_that_of_its_address(atlas: NotebookNode):
         assert (repository == "Lightning-AI/pytorch-lightning") == text.startswith("#")
 
 
-def test_the_table_lists_every_argument_and_its_links_work(atlas: NotebookNode):
-    data = [output.get("data", {}) for cell in atlas.cells for output in cell.get("outputs", [])]
-    [table] = [part["text/markdown"] for part in data if "text/markdown" in part]
-    assert re.findall(r"^\| \[(\w+)\]\(#\1\) \|", table, re.M) == ARGUMENTS
+def shown_as_markdown(node: NotebookNode) -> dict[str, str]:
+    """The Markdown that each cell shows, by the source of the cell."""
+    outputs = [(cell.source, output.get("data", {})) for cell in node.cells for output in cell.get("outputs", [])]
+    return {source: data["text/markdown"] for source, data in outputs if "text/markdown" in data}
+
+
+def test_the_table_lists_every_argument_in_order_and_its_links_work(atlas: NotebookNode):
+    [listed] = [text for text in shown_as_markdown(atlas).values() if text.startswith("| name |")]
+    assert re.findall(r"^\| \[(\w+)\]\(#\1\) \|", listed, re.M) == sorted(ARGUMENTS)
     defaults = inspect.signature(Trainer.__init__).parameters
     for name in ARGUMENTS:
-        assert re.search(rf"^\| \[{name}\].* \| `{re.escape(repr(defaults[name].default))}` \| ", table, re.M), name
+        assert re.search(rf"^\| \[{name}\].* \| `{re.escape(repr(defaults[name].default))}` \| ", listed, re.M), name
     anchors = {heading.replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", prose(atlas), re.M)}
-    assert set(re.findall(r"\]\(#([^)]+)\)", table)) <= anchors
+    assert set(re.findall(r"\]\(#([^)]+)\)", listed)) <= anchors
+
+
+def test_under_each_heading_stand_type_default_effect_and_values_of_the_installed_version(atlas: NotebookNode):
+    rows = table().set_index("name")
+    facts = {source: text for source, text in shown_as_markdown(atlas).items() if source.startswith("facts(")}
+    assert set(facts) == {f'facts("{name}")' for name in ARGUMENTS}
+    for name in ARGUMENTS:
+        row, line = rows.loc[name], facts[f'facts("{name}")']
+        assert line.startswith(f"`{row['type']}` · default `{row['default']!r}`"), name
+        assert (f"in effect: {row['in effect']}" in line) == (row["in effect"] != row["default"]), name
+        place = next(k for k, cell in enumerate(atlas.cells) if cell.source == f'facts("{name}")')
+        assert re.search(rf"^### {name}$", atlas.cells[place - 1].source, re.M), name
+    for name in StrategyRegistry.available_strategies():
+        assert f"`{name}`" in facts['facts("strategy")']
+    assert "`simple`, `advanced`, `pytorch`" in facts['facts("profiler")']
+    assert "whole numbers from -1" in facts['facts("max_epochs")']
+    assert "shares from 0.0 to 1.0" in facts['facts("limit_train_batches")']
 
 
 def test_every_group_says_where_to_read_more(atlas: NotebookNode):
