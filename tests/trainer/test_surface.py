@@ -87,6 +87,12 @@ def test_each_kind_has_a_section_in_its_notebook():
     assert {part.kind for part in parts()} == set(PLACES)
 
 
+@pytest.mark.parametrize("number", ["A3", "A4"])
+def test_a_name_is_shown_in_the_notebook_that_explain_says(number: str):
+    page = nbformat.read(PAGES[number], as_version=4)
+    assert not_shown([part for part in parts() if part.notebook == number], [page]) == []
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Explained
 
