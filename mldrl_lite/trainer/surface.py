@@ -207,7 +207,7 @@ def _names() -> Iterator[Part]:
     for name in strategies.StrategyRegistry.available_strategies():
         if _is_lightnings(cls := strategies.StrategyRegistry[name]["strategy"]):
             yield Part(name, "name of a strategy", cls)
-    for name in accelerators.AcceleratorRegistry.available_accelerators():
+    for name in sorted(accelerators.AcceleratorRegistry.available_accelerators()):  # in another order each time
         yield Part(name, "name of an accelerator", accelerators.AcceleratorRegistry[name]["accelerator"])
     for name in typing.get_args(precisions._PRECISION_INPUT_STR):
         yield Part(name, "precision")
