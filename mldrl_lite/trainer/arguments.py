@@ -112,7 +112,9 @@ def explain(name: str) -> Text:
 def _argument(name: str) -> str:
     row = table().set_index("name").loc[name]
     effect = "" if row["in effect"] == row["default"] else f" (in effect: {row['in effect']})"
-    return f"{name}: {row['type']} = {row['default']!r}{effect}   [{row['group']}]\n{row['summary']}"
+    text = f"{name}: {row['type']} = {row['default']!r}{effect}   [{row['group']}]\n{row['summary']}"
+    others = [part for part in named(name) if part.kind != "attribute of Trainer"]  # that is the argument, kept
+    return "\n".join([text, *(f"Also: {part.kind}   [{part.notebook} · {part.section}]" for part in others)])
 
 
 def _unknown(name: object) -> InputError:

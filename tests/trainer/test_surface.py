@@ -119,6 +119,11 @@ def test_one_word_for_two_things_is_told_apart_by_its_owner():
     assert len(explain("global_step").split("\n")) > len(explain("self.global_step").split("\n"))
 
 
+def test_an_argument_tells_what_else_has_its_name():
+    assert "Also: argument of self.log   [A3 · Log a value]" in explain("logger").splitlines()
+    assert "Also" not in explain("log_every_n_steps")
+
+
 @pytest.mark.parametrize(
     ("name", "near"),
     [("SpikeDetecton", "SpikeDetection"), ("on_epok", "on_epoch"), ("trainer.fitt", None), ("estimated_steps", None)],
