@@ -148,8 +148,17 @@ def check_best_weights(answer: object) -> Feedback:
     try:
         feedback = _judge_weights(answer)
     except Exception as error:  # whatever the answer did wrong is feedback
-        feedback = not_yet(f"a run with it ends in {type(error).__name__}: {error}")
+        feedback = not_yet(f"a run with it ends in {type(error).__name__}: {error}{_never_better(error)}")
     return feedback if feedback.right else _never_called(answer) or feedback
+
+
+def _never_better(error: Exception) -> str:
+    """Hint at the reason when the run lacks what a callback keeps in a better epoch."""
+    never_made = isinstance(error, AttributeError) and isinstance(error.obj, Callback)
+    never_filled = isinstance(error, TypeError) and "NoneType" in str(error)
+    if not (never_made or never_filled):
+        return ""
+    return ". If it comes from an epoch that was better: was one ever better than the value that you start from?"
 
 
 def _never_called(answer: object) -> Feedback | None:

@@ -162,6 +162,16 @@ class KeepsACopy(Callback):
         pl_module.load_state_dict(self.weights)
 
 
+class NeverBetter(KeepsACopy):
+    def __init__(self):
+        self.best, self.weights = 0, None
+
+
+class NeverMade(KeepsACopy):
+    def __init__(self):
+        self.best = 0
+
+
 class KeepsAFile(Callback):
     """Writes all epochs to a folder, and looks for the best at the end."""
 
@@ -278,6 +288,8 @@ def best_weights() -> Answers:
         (KeepsNoCopy, "goes on changing"),
         (LooksAtNoHook, "no hook of Callback is called 'on_validation_ends'"),
         (GoesBackAtNoHook, "no hook of Callback is called 'on_training_end'"),
+        (NeverBetter, "ever better than the value that you start from"),
+        (NeverMade, "ever better than the value that you start from"),
         (KeepsTheSanityCheck, "sanity check"),
         (KeepsTheWorst, "worst epoch"),
         (KeepsTheNext, "belong to"),
