@@ -78,7 +78,8 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "    return ...  # (B,): from each row the entry of its label",
         ),
         "check_validation_loss": Steps(
-            "[Hand it to the Trainer](#Hand-it-to-the-Trainer) has the two lines that go before.",
+            "[See what the Trainer does in your place](#See-what-the-Trainer-does-in-your-place), under 2, has the "
+            "mode and the gradients; [Take the loss apart](#Take-the-loss-apart) has `criterion`.",
             "model...()  # the mode without dropout\n"
             "losses = []\n"
             "with torch.no_grad():\n"

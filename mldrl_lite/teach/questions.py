@@ -182,7 +182,8 @@ _02 = (
         ),
         _no(
             "The view was measured well, with a probability of 0.9.",
-            "Nobody told the model which views are spoiled. Low confidence often goes with spoiled views, not always.",
+            "Nobody told the model which views are spoiled. Where that is known, the page counts how many of the "
+            "lowest confidences are theirs.",
         ),
         _no(
             "Its prediction for this person is right in 9 of 10 cases.",

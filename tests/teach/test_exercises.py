@@ -16,8 +16,10 @@ from answers import ANSWERS
 from conftest import NOTEBOOKS
 from pytorch_lightning import Callback, LightningModule
 from solved import code_of
+from torch.nn.functional import cross_entropy
 
 from mldrl_lite import teach
+from mldrl_lite.model import MMDynamic
 from mldrl_lite.teach import Feedback, not_yet, right
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -103,6 +105,22 @@ def test_a_check_leaves_the_model_in_its_mode():
     made.given["model"].train()
     teach.check_validation_loss(made.right[0], **made.given)
     assert made.given["model"].training
+
+
+def test_a_model_in_the_mode_for_validation_is_not_told_to_mind_its_mode():
+    made = ANSWERS["check_validation_loss"]()
+    made.given["model"].eval()
+    feedback = teach.check_validation_loss(made.right[1] + 0.01, **made.given)
+    assert "these the scores" in feedback.message
+
+
+def test_the_validation_loss_of_an_untrained_model_is_no_answer():
+    given = ANSWERS["check_validation_loss"]().given
+    part = given["datamodule"].parts["val"]
+    untrained = MMDynamic(given["datamodule"].in_dim, 2, True, {"lr": 1e-3, "reg": 0, "hidden_dim": 4}).eval()
+    loss = cross_entropy(untrained(part.views).logit, part.labels).item()
+    feedback = teach.check_validation_loss(loss, untrained, given["datamodule"])
+    assert "untrained" in feedback.message
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """The checks of notebook 02."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
@@ -74,27 +76,55 @@ def check_validation_loss(answer: object, model: MMDynamic, datamodule: TCPDataM
     given = number(answer)
     if given is None:
         return not_yet(f"this is of type {type(answer).__name__}; give one number.")
-    losses = _validation_losses(model, datamodule)
-    feedback = {
-        torch.cat(losses).mean().item(): right("every sample counts the same, dropout is off."),
-        torch.stack([loss.mean() for loss in losses]).mean().item(): not_yet(
-            "this is the mean of the batches' means, in which the samples of a small last batch count more."
-        ),
-        torch.cat(losses).sum().item(): not_yet("this is the sum over the samples; the loss is their mean."),
-    }
+    if not _has_met_a_trainer(model):
+        return not_yet(
+            "no Trainer has had this model, so it is untrained; run 'Hand it to the Trainer', and what follows."
+        )
+    with _evaluating(model):
+        feedback = _of_validation_losses(model, datamodule)
     nearest = min(feedback, key=lambda value: abs(given - value))
     if math.isclose(given, nearest, rel_tol=1e-4, abs_tol=5e-4):  # somebody may have rounded
         return feedback[nearest]
-    return not_yet("the number differs; is the model in the mode for validation, and are these the fused scores?")
+    if model.training:
+        return not_yet("the number differs, and the model is in training mode; what is then still active?")
+    return not_yet("the number differs; are these the scores and the samples that were asked for?")
 
 
-def _validation_losses(model: MMDynamic, datamodule: TCPDataModule) -> list[torch.Tensor]:
+def _has_met_a_trainer(model: LightningModule) -> bool:
+    try:
+        return model.trainer is not None
+    except RuntimeError:  # Lightning's word for a module that is not attached to one
+        return False
+
+
+@contextmanager
+def _evaluating(model: MMDynamic) -> Iterator[None]:
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        losses = [model.criterion(model(views).logit, labels) for views, labels in datamodule.val_dataloader()]
+        yield
     model.train(was_training)
-    return losses
+
+
+def _of_validation_losses(model: MMDynamic, datamodule: TCPDataModule) -> dict[float, Feedback]:
+    """Return the right number and what comes near it, with what to say of each; the right one wins where two agree."""
+    losses = [model.criterion(model(views).logit, labels) for views, labels in datamodule.val_dataloader()]
+    val, train = datamodule.parts["val"], datamodule.parts["train"]
+    output = model(val.views)
+    wrong = {
+        torch.stack([loss.mean() for loss in losses]).mean(): (
+            "this is the mean of the batches' means, in which the samples of a small last batch count more."
+        ),
+        torch.cat(losses).sum(): "this is the sum over the samples; the loss is their mean.",
+        sum(
+            model.loss_terms(output, val.labels).values()
+        ): "this is the sum of all four terms; which one is asked for?",
+        cross_entropy(model(train.views).logit, train.labels): "this is the loss of the training part.",
+    }
+    for view in output.view_logits:
+        wrong[cross_entropy(view, val.labels)] = "this is the loss of one view alone; which scores are fused?"
+    feedback = {value.item(): not_yet(message) for value, message in wrong.items()}
+    return feedback | {torch.cat(losses).mean().item(): right("every sample counts the same, dropout is off.")}
 
 
 @in_steps
@@ -167,7 +197,9 @@ def _judge_own_model(model_class: type[LightningModule]) -> Feedback:
             return not_yet(f"its scores stay the same when views[{v}] changes; no view alone tells the class.")
     found = int((scores.argmax(dim=1) == labels).sum())
     if found < 0.85 * len(labels):
-        return not_yet(f"{found} of {len(labels)} samples right after {trainer.global_step} steps; are they too small?")
+        return not_yet(
+            f"{found} of {len(labels)} samples right after {trainer.global_step} steps; is the learning rate too small?"
+        )
     return right(f"after {trainer.global_step} steps it gets {found} of {len(labels)} samples right.")
 
 

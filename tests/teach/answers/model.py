@@ -5,7 +5,7 @@ from pytorch_lightning import LightningModule, seed_everything
 from torch import nn
 from torch.nn.functional import cross_entropy, nll_loss
 
-from answers import Answers, answers_to
+from answers import Answers, answers_to, quiet_trainer
 from answers.quickstart import wdbc
 from mldrl_lite.model import MMDynamic
 
@@ -39,25 +39,32 @@ def tcp() -> Answers:
     return Answers(right, wrong)
 
 
-def fresh_model() -> MMDynamic:
+def trained_model() -> MMDynamic:
     seed_everything(0, verbose=False)
-    return MMDynamic([10, 10, 10], 2, True, {"lr": 1e-3, "reg": 0, "hidden_dim": 4})
+    model = MMDynamic([10, 10, 10], 2, True, {"lr": 1e-3, "reg": 0, "hidden_dim": 4})
+    quiet_trainer(max_epochs=1).fit(model, wdbc().train_dataloader())
+    return model
 
 
 @answers_to("check_validation_loss")
 def validation_loss() -> Answers:
-    model = fresh_model().eval()
+    model = trained_model().eval()
     with torch.no_grad():
         losses = [model.criterion(model(views).logit, labels) for views, labels in wdbc().val_dataloader()]
-        part = wdbc().parts["val"]
-        whole = cross_entropy(model(part.views).logit, part.labels)
-        view_0 = cross_entropy(model(part.views).view_logits[0], part.labels)
+        part, train = wdbc().parts["val"], wdbc().parts["train"]
+        output = model(part.views)
+        whole = cross_entropy(output.logit, part.labels)
+        view_0 = cross_entropy(output.view_logits[0], part.labels)
+        in_all = sum(model.loss_terms(output, part.labels).values())
+        of_train = cross_entropy(model(train.views).logit, train.labels)
     mean, mean_of_means = torch.cat(losses).mean(), torch.stack([loss.mean() for loss in losses]).mean()
     wrong = [
         (mean_of_means, "count more"),
         (torch.cat(losses).sum(), "sum"),
-        (view_0, "fused scores"),
-        (mean + 0.01, "the mode"),
+        (view_0, "which scores are fused"),
+        (in_all, "four terms"),
+        (of_train, "training part"),
+        (mean + 0.01, "what is then still active"),
         (losses, "of type list"),
     ]
     return Answers(
@@ -193,7 +200,7 @@ def own_model() -> Answers:
         (ForgetsTheOptimizer, "who steps the weights"),
         (FirstViewAlone, "stay the same when views[1] changes"),
         (PlainList, "in a plain list"),
-        (TinySteps, "too small"),
+        (TinySteps, "learning rate too small"),
         (SoftmaxTwice, "adds up to 1"),
         (TwoViews, "stay the same when views[2] changes"),
         (ScoresInAList, "forward returns a list"),
