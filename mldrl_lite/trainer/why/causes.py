@@ -133,7 +133,7 @@ CAUSES = (
         ("same samples",),
         "The same samples in another order, which no common generator decides: a sampler or loader whose own generator "
         "has no seed or goes on from an earlier fit, or files in the order of a set or a folder.",
-        RUN,
+        DATA,
     ),
     Cause(
         BATCH,
