@@ -147,7 +147,8 @@ def card(node: NotebookNode, stem: str) -> Card:
         raise InputError(f"{stem} does not begin with '# Title', a sentence and '**Time** N minutes': add them.")
     title, sentence, minutes = opening.groups()
     exercises = sum("exercise" in tags(cell) for cell in node.cells)
-    html = re.sub(r"</?p>\s*", "", markdown2html(relink(sentence, lambda target: None)))
+    words = re.sub(r"\[([^]]+)\]\(#[^)]*\)", r"\1", sentence)  # the index has no place of that name
+    html = re.sub(r"</?p>\s*", "", markdown2html(relink(words, lambda target: None)))
     return Card(stem, title, html.strip(), int(minutes), exercises)
 
 

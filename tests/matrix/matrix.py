@@ -148,7 +148,7 @@ def machine(row: Row, folder: Path) -> Here | Bare:
 def floors(project: Mapping[str, object]) -> str:
     """Return a constraints file with the lowest version that pyproject.toml allows of each dependency."""
     lines = [*project["dependencies"], *(line for lines in project["optional-dependencies"].values() for line in lines)]
-    found = dict(re.match(r"([\w-]+)>=([\d.]+)", line).groups() for line in lines if ">=" in line)
+    found = dict(re.match(r"([\w-]+)(?:\[.*\])?>=([\d.]+)", line).groups() for line in lines if ">=" in line)
     return "".join(f"{name}=={floor}\n" for name, floor in sorted(found.items()))
 
 
