@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 import nbformat
 import pytest
+import torch
 from conftest import ROOT
 from nbformat import NotebookNode
 from pytorch_lightning import Trainer
+from pytorch_lightning.accelerators import AcceleratorRegistry
 from pytorch_lightning.strategies import StrategyRegistry
+from pytorch_lightning.trainer.connectors import accelerator_connector
 
 from mldrl_lite.trainer import table
 
@@ -170,12 +173,46 @@ def test_under_each_heading_stand_type_default_effect_and_values_of_the_installe
         assert f" · in effect: {row['in effect']}" in line, name
         place = next(k for k, cell in enumerate(atlas.cells) if cell.source == f'facts("{name}")')
         assert re.search(rf"^### {name}$", atlas.cells[place - 1].source, re.M), name
-    for name in StrategyRegistry.available_strategies():
-        assert f"`{name}`" in facts['facts("strategy")']
-    assert "`simple`, `advanced`, `pytorch`" in facts['facts("profiler")']
-    assert facts['facts("barebones")'].endswith("accepted: `True`, `False`")
+    assert facts['facts("barebones")'].endswith("accepted here: `True`, `False`")
     assert "whole numbers from -1" in facts['facts("max_epochs")']
     assert "shares from 0.0 to 1.0" in facts['facts("limit_train_batches")']
+
+
+REGISTERED = {
+    "accelerator": ["auto", "gpu", *AcceleratorRegistry.available_accelerators()],
+    "strategy": ["auto", *StrategyRegistry.available_strategies()],
+    "profiler": ["simple", "advanced", "pytorch"],
+    "precision": [64, 32, 16, "64", "32", "bf16-mixed", "16-true", "transformer-engine"],
+    "devices": ["auto", "2"],
+    "deterministic": ["warn"],
+}
+
+
+@pytest.mark.skipif(torch.cuda.is_available() or torch.mps.is_available(), reason="the page was stored on a CPU")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", REGISTERED)
+def test_what_is_accepted_and_refused_is_so_when_a_trainer_is_built(
+    atlas: NotebookNode, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setattr(accelerator_connector, "_IS_INTERACTIVE", True)  # as in the kernel of a notebook
+    line = next(text for source, text in shown_as_markdown(atlas).items() if source == f'facts("{name}")')
+    verdicts = re.search(r"accepted here: (.*?)(?: · refused here: (.*))?$", line)
+    accepted, refused = (
+        ast.literal_eval(f"[{', '.join(re.findall('`(.+?)`', part or ''))}]") for part in verdicts.groups()
+    )
+    assert set(REGISTERED[name]) <= {*accepted, *refused}
+    assert [value for value in REGISTERED[name] if builds(name, value) != (value in accepted)] == []
+    assert [value for value in accepted if value in refused] == []
+
+
+def builds(name: str, value: object) -> bool:
+    try:
+        Trainer(**{"accelerator": "cpu", "devices": 1, "logger": False, name: value})
+    except Exception:
+        return False
+    finally:
+        torch.use_deterministic_algorithms(False)
+    return True
 
 
 def test_every_group_says_where_to_read_more(atlas: NotebookNode):
