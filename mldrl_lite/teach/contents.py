@@ -44,7 +44,7 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "calls = (..., ...)  # of prepare_data, of setup",
         ),
         "check_scaling": Steps(
-            "[Scale by the training part alone](#Scale-by-the-training-part-alone) does it with another scaler.",
+            "[Hard-code it first](#Hard-code-it-first) does it, with a scaler of scikit-learn.",
             "def scale_view(view, train):\n"
             "    low, high = ..., ...  # of each feature, among the training samples\n"
             "    return ...  # of all samples: 0 at low, 1 at high",
