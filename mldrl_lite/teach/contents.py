@@ -28,8 +28,8 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "short_trainer = Trainer(max_epochs=..., logger=...)",
         ),
         "check_mended_classifier": Steps(
-            "[the one that learns](#Write-a-project-of-your-own) has a line more in training_step, and another number "
-            "in configure_optimizers.",
+            "the one that learns, under [Write a project of your own](#Write-a-project-of-your-own), has a line more "
+            "in training_step, and another number in configure_optimizers.",
             "def training_step(self, batch, batch_idx):\n"
             "    ...  # as before\n"
             "    return ...\n"

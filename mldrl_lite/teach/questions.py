@@ -47,7 +47,7 @@ _00 = (
         ),
         _yes(
             "It has hardly been trained: the steps are too small, or too few.",
-            "With a learning rate of `1e-05`, the same model on the same data hardly leaves its starting point.",
+            "The page trains one model with two learning rates. Compare how far its validation loss falls with each.",
         ),
     ),
     _ask(
