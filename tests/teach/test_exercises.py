@@ -21,6 +21,7 @@ from torch.nn.functional import cross_entropy
 from mldrl_lite import teach
 from mldrl_lite.model import MMDynamic
 from mldrl_lite.teach import Feedback, not_yet, right
+from mldrl_lite.teach.exercises.feedback import described
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -160,3 +161,12 @@ def test_the_finder_of_shown_code_finds_some():
 
 def test_every_check_belongs_to_an_exercise():
     assert sorted(solutions()) == CHECKS
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(1, "an int"), ([], "a list"), (None, "None"), (dict, "the class dict"), (Feedback(True, ""), "class Feedback")],
+)
+def test_what_an_answer_is_has_the_right_article(answer: object, words: str):
+    assert described(answer).endswith(words)
+    assert not re.search(r"\ba [aeio]", described(answer))

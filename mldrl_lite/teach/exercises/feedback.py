@@ -106,7 +106,17 @@ def numeric(answer: object) -> float | Feedback:
 
 def described(answer: object) -> str:
     """Return `this is a dict`, say, or `this is the class Net`: what an answer is, when it is not what it should be."""
-    return f"this is the class {answer.__name__}" if isinstance(answer, type) else f"this is a {type(answer).__name__}"
+    return f"this is {in_words(answer)}"
+
+
+def in_words(value: object) -> str:
+    """Return what a value is: `an int`, `None`, `the class Net`, or, for one that it made, `an object of class Net`."""
+    if value is None or isinstance(value, type):
+        return "None" if value is None else f"the class {value.__name__}"
+    name = type(value).__name__
+    if type(value).__module__ != "builtins":
+        return f"an object of class {name}"
+    return f"an {name}" if name[0] in "aeio" else f"a {name}"
 
 
 def not_a_function(answer: object, wanted: str = "the function itself, without calling it") -> Feedback | None:

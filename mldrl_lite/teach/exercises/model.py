@@ -15,6 +15,7 @@ from mldrl_lite.reproducibility import fingerprint
 from mldrl_lite.teach.exercises.feedback import (
     Feedback,
     in_steps,
+    in_words,
     not_a_class,
     not_a_function,
     not_answered,
@@ -231,5 +232,5 @@ def _scores(model: LightningModule, views: list[torch.Tensor]) -> torch.Tensor:
     model.train()
     scores = output if isinstance(output, torch.Tensor) else getattr(output, "logit", None)
     if not isinstance(scores, torch.Tensor):
-        raise TypeError(f"forward returns a {type(output).__name__}, and not one tensor of scores")
+        raise TypeError(f"forward returns {in_words(output)}, and not one tensor of scores")
     return scores

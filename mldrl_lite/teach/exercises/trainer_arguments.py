@@ -105,8 +105,10 @@ def check_week_end_trainer(answer: object) -> Feedback:
         return not_yet("it has a least number of epochs or steps, and may go on when the two days are over.")
     if (answer.limit_train_batches, type(answer.limit_train_batches)) != (1, float):
         return not_yet("it trains on a part of each epoch, and nobody asked for that; what does 1 say, and 1.0?")
-    if answer.limit_val_batches == 0 or answer.val_check_interval != 1.0:
-        return not_yet("it does not validate once in an epoch at whose end it is to; what have you changed there?")
+    if answer.limit_val_batches == 0:
+        return not_yet("it does not validate at all; what do you limit?")
+    if answer.val_check_interval != 1.0:
+        return not_yet("it validates at other moments than the end of an epoch; what have you changed there?")
     if (answer.limit_val_batches, type(answer.limit_val_batches)) != (1, float):
         return not_yet("it validates on a part of the batches, and nobody asked for that; what do you limit?")
     if answer.check_val_every_n_epoch != 5:
