@@ -49,6 +49,30 @@ BROKEN = {
         "logits = self(torch.zeros_like(inputs))",
         {"test_it_learns_one_batch_by_heart"},
     ),
+    "a measurement is missing": (
+        "samples.py",
+        "torch.tensor(table.data, dtype=torch.float32)",
+        "torch.tensor(table.data, dtype=torch.float32).where(torch.arange(30) > 0, torch.nan)",
+        {"test_inputs_and_labels_are_what_a_network_takes"},
+    ),
+    "the classes are numbered from 1": (
+        "samples.py",
+        "torch.tensor(table.target)",
+        "torch.tensor(table.target + 1)",
+        {"test_inputs_and_labels_are_what_a_network_takes"},
+    ),
+    "the result is not above the largest class": (
+        "samples.py",
+        "EXPECTED = 0.975",
+        "EXPECTED = 0",
+        {"test_the_readme_states_the_result"},
+    ),
+    "the readme has another number": (
+        "samples.py",
+        "EXPECTED = 0.975",
+        "EXPECTED = 0.964",
+        {"test_the_readme_states_the_result"},
+    ),
     "labels are shuffled": (
         "samples.py",
         "torch.tensor(table.target)",
@@ -198,11 +222,33 @@ def test_a_point_is_shown_when_all_of_its_tests_pass(tmp_path: Path):
 
 def test_a_project_is_tested_again_when_it_has_changed_and_not_before(tmp_path: Path):
     name = POINTS[1].tests[0]
-    body = "__import__('pathlib').Path('ran.txt').open('a').write('.')"
+    body = "__import__('pathlib').Path('../ran.txt').open('a').write('.')"
     for _ in range(2):
         assert judged(tmp_path / "a", **{name: body}).shown == 1
         assert judge_project(tmp_path / "a").shown == 1
-    assert read(tmp_path / "a" / "ran.txt") == ".."
+    assert read(tmp_path / "ran.txt") == ".."
+    data = tmp_path / "a" / "data" / "train" / "birds.npy"
+    data.parent.mkdir(parents=True)
+    data.write_bytes(b"")
+    (tmp_path / "a" / "runs").mkdir()
+    (tmp_path / "a" / "runs" / "left.ckpt").write_bytes(b"")
+    judge_project(tmp_path / "a")
+    (tmp_path / "a" / "runs" / "left.ckpt").unlink()
+    judge_project(tmp_path / "a")
+    assert read(tmp_path / "ran.txt") == "..."
+
+
+def test_a_readme_of_other_samples_states_no_result(tmp_path: Path):
+    stated = POINTS[4]
+    make_project(tmp_path / "a", "table")
+    tests = dict.fromkeys(stated.tests, "pass")
+    assert stated in judged(tmp_path / "a", **tests).missing
+    text = read(tmp_path / "a" / "README.md")
+    (tmp_path / "a" / "README.md").write_text(text.replace("# a\n", "# Birds\n"))
+    assert stated in judged(tmp_path / "a", **tests).missing
+    own = f"# Birds\n\nThe network: 0.912.\n\n{text[text.index('## Use it') :]}"
+    (tmp_path / "a" / "README.md").write_text(own)
+    assert stated not in judged(tmp_path / "a", **tests).missing
 
 
 def test_what_cannot_be_judged_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

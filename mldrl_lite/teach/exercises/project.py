@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from sklearn.datasets import load_digits
@@ -22,7 +23,7 @@ from mldrl_lite.teach.exercises.feedback import (
     right,
 )
 from mldrl_lite.teach.exercises.trial import QUIET, apart, elsewhere
-from mldrl_lite.teach.project.making import has_own_samples
+from mldrl_lite.teach.project.making import has_own_readme, has_own_samples
 from mldrl_lite.teach.project.rubric import judge_project
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -87,6 +88,8 @@ def _judge_by_heart(answer: Callable[[nn.Module, Tensor, Tensor], object]) -> Fe
         verdict = answer(make(), inputs.clone(), labels.clone())
         if verdict is None:
             return not_yet("it returns nothing; which two values shall it choose from?")
+        if not isinstance(verdict, bool | np.bool_) and getattr(verdict, "dtype", None) != torch.bool:
+            return not_yet(f"it returns {type(verdict).__name__}; True or False is wanted.")
         if bool(verdict) is not sound:
             return not_yet(nudge)
     return right("it passes two sound networks, and finds one that is blind and one that cannot come near 0.")
@@ -139,14 +142,18 @@ def _judge_alone(model_class: type[LightningModule]) -> Feedback | None:
 def _judge_keeping(model_class: type[LightningModule]) -> Feedback:
     watch, parts = _Watch(), [DataLoader(_digits(n), batch_size=32) for n in (256, 64)]
     trainer = Trainer(max_epochs=4, **QUIET | {"enable_checkpointing": True, "callbacks": [watch]})
-    trainer.fit(model_class(), *parts)
+    model = model_class()
+    [untrained] = Trainer(**QUIET).validate(model, parts[1], verbose=False)
+    trainer.fit(model, *parts)
     keeper = trainer.checkpoint_callback
     if keeper is None or keeper.monitor is None or keeper.best_model_score is None:
         return not_yet("no callback of it keeps an epoch by what validation_step logs.")
     values = [measured[keeper.monitor].item() for measured in watch.epochs]
-    best = min(values) if "loss" in keeper.monitor else max(values)
+    # It learns, so what is higher now than before the training is better where it is high.
+    rises = values[-1] > untrained.get(keeper.monitor, values[0])
+    best = max(values) if rises else min(values)
     if keeper.best_model_score.item() != best:
-        return not_yet(f"of {keeper.monitor} it keeps the worst epoch; is more of it better, or less?")
+        return not_yet(f"of {keeper.monitor} it does not keep the best epoch; is more of it better, or less?")
     return right("it learns a batch by heart, judges each image by itself, and keeps its best epoch.")
 
 
@@ -177,6 +184,8 @@ def check_my_project(answer: object) -> Feedback:
         return not_yet(f"there is no samples.py in {str(answer)!r}; which folder has mldrl-lite new made?")
     if not has_own_samples(folder):
         return not_yet("its samples are still those that it was made with; which data are yours?")
+    if not has_own_readme(folder):
+        return not_yet("its README still tells of the samples that it was made with; what do yours show?")
     try:
         judged = judge_project(folder)
     except InputError as error:

@@ -1,5 +1,6 @@
 """Make a project of one's own from the files in `template/`."""
 
+import ast
 import os
 import re
 from collections.abc import Collection, Iterator
@@ -46,9 +47,28 @@ def make_project(folder: Path, kind: str = KINDS[0], package: str = PACKAGES[0])
 
 
 def has_own_samples(folder: Path) -> bool:
-    """Return whether the samples of a project are others than those that it was made with."""
-    text = (folder / "samples.py").read_text(encoding="utf-8")
-    return all(text != (_TEMPLATE / kind / "samples.py").read_text(encoding="utf-8") for kind in KINDS)
+    """Return whether a project loads other samples than those that it was made with; comments do not count."""
+    try:
+        loading = _loading(folder / "samples.py")
+    except SyntaxError:  # no longer what was copied; its tests say what is wrong
+        return True
+    return all(loading != _loading(_TEMPLATE / kind / "samples.py") for kind in KINDS)
+
+
+def has_own_readme(folder: Path) -> bool:
+    """Return whether a project has a README that tells nothing of the samples that it was made with."""
+    readme = folder / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    abouts = "".join((_TEMPLATE / kind / "about.md").read_text(encoding="utf-8") for kind in KINDS)
+    told = [line for line in abouts.splitlines() if len(line) > 40]  # shorter ones are the heads of its table
+    return bool(text.strip()) and not any(line in text for line in told)
+
+
+def _loading(path: Path) -> list[str]:
+    """Return the code, without docstrings, of the functions that make the samples: `load()` and its helpers."""
+    nodes = [node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.FunctionDef)]
+    makers = [node for node in nodes if node.name not in ("augment", "counts")]
+    return [ast.dump(line) for node in makers for line in node.body[bool(ast.get_docstring(node)) :]]
 
 
 def _files(name: str, kind: str, package: str) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,9 @@ from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 from mldrl_lite.messages import InputError
+from mldrl_lite.teach.project.making import has_own_readme
+
+STATED = "test_the_readme_states_the_result"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,11 @@ POINTS = (
     ),
     Point(
         "It reaches what its README states, and simple methods do not make it look silly",
-        ("test_it_reaches_what_the_readme_states", "test_simple_methods_do_not_make_it_look_silly"),
+        (
+            "test_it_reaches_what_the_readme_states",
+            STATED,
+            "test_simple_methods_do_not_make_it_look_silly",
+        ),
     ),
     Point(
         "What it predicts is what was scored, and a process without its code finds the same",
@@ -107,7 +114,8 @@ def rubric() -> Rubric:
 def judge_project(folder: str | Path) -> Rubric:
     """Run the tests of a project in a process of its own, and say which points of the rubric are met.
 
-    It takes as long as the tests: about half a minute. A project that has not changed since is not tested again.
+    It takes as long as the tests: a minute or two. A project that has not changed since is not tested again. A README
+    that tells of other samples, those that the project was made with, states no result.
 
     Args:
         folder: a project that `mldrl-lite new` has begun, or one whose tests have the same names.
@@ -118,13 +126,19 @@ def judge_project(folder: str | Path) -> Rubric:
     folder = Path(folder).resolve()
     if not (folder / "test_project.py").is_file():
         raise InputError(f"{str(folder)!r} has no test_project.py: give a folder that `mldrl-lite new` has made.")
-    return Rubric(_passed(folder, tuple(sorted(_state(folder).items()))))
+    passed = _passed(folder, tuple(sorted(_state(folder).items())))
+    return Rubric(passed if has_own_readme(folder) else passed - {STATED})
 
 
 def _state(folder: Path) -> dict[str, int]:
-    """Return when each file of the project has changed: what decides whether it is tested again."""
-    files = [*folder.glob("*.py"), *folder.glob("*.toml"), *folder.glob("*.csv")]
-    return {path.name: path.stat().st_mtime_ns for path in files}
+    """Return when each file of the project has changed, data in subfolders too: if none has, it is not tested again."""
+    files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    left_out = ("__pycache__", "runs")  # what Python and a training leave
+    return {
+        str(name): path.stat().st_mtime_ns
+        for name, path in files.items()
+        if not any(part.startswith(".") or part in left_out for part in name.parts)
+    }
 
 
 @lru_cache(maxsize=8)

@@ -81,7 +81,8 @@ def learns_by_heart() -> Answers:
         (lambda *given: trained(*given, steps=5) < 0.1, "enough steps"),
         (by_falling, "near 0"),
         (in_training_mode, "dropout"),
-        (lambda *given: print, "the same answer"),
+        (lambda *given: print, "True or False is wanted"),
+        (loss_of, "it returns float; True or False is wanted"),
         (lambda *given: trained(*given) and None, "returns nothing"),
         (lambda network: True, "TypeError"),
         (Wrapped, "give the function itself"),
@@ -127,6 +128,14 @@ class ByAccuracy(Mended):
         return ModelCheckpoint(monitor="val_accuracy", mode="max")
 
 
+class ByError(Mended):
+    def validation_step(self, batch, batch_idx):
+        self.log("val_error", (self(batch[0]).argmax(dim=1) != batch[1]).float().mean())
+
+    def configure_callbacks(self):
+        return ModelCheckpoint(monitor="val_error", mode="min")
+
+
 class TwoSoftmaxes(Mended):
     def forward(self, images):
         return super().forward(images).softmax(dim=1)
@@ -157,12 +166,12 @@ def mended_project() -> Answers:
     wrong = [
         (TwoSoftmaxes, "cross_entropy expect"),
         (OfNeighbours, "an image alone"),
-        (KeepsTheWorst, "the worst epoch"),
+        (KeepsTheWorst, "does not keep the best epoch"),
         (KeepsTheLast, "no callback of it keeps"),
         (Crashes, "RuntimeError"),
         (Mended(), "give the class itself"),
     ]
-    return Answers([Mended, Normed, ByAccuracy], wrong)
+    return Answers([Mended, Normed, ByAccuracy, ByError], wrong)
 
 
 PLACE = tempfile.TemporaryDirectory()
@@ -189,8 +198,30 @@ def wine(name: str = "wine", **spoiled: str) -> Path:
             assert old in text
             text = text.replace(old, new)
         (folder / file).write_text(text, encoding="utf-8")
+    (folder / "README.md").write_text("# wine\n\nWho made a wine? Mean accuracy: 0.975.\n", encoding="utf-8")
     for stem, text in spoiled.items():
         (folder / f"{stem}.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+@cache
+def untold() -> Path:
+    """The worked example with the README of a new project."""
+    folder = wine("untold")
+    new = Path(PLACE.name, "new")
+    make_project(new, "table")
+    (new / "README.md").replace(folder / "README.md")
+    return folder
+
+
+@cache
+def retouched() -> Path:
+    """A new project with another blank line, another docstring and another EXPECTED in samples.py."""
+    folder = Path(PLACE.name, "retouched")
+    make_project(folder, "table")
+    text = (folder / "samples.py").read_text(encoding="utf-8")
+    text = text.replace("Return all inputs", "Return my inputs").replace("EXPECTED = 0.975", "EXPECTED = 0\n")
+    (folder / "samples.py").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -206,6 +237,8 @@ def my_project() -> Answers:
     one_test = "def test_no_sample_is_in_two_parts():\n    pass\n"
     wrong = [
         (template(), "still those that it was made with"),
+        (retouched(), "still those that it was made with"),
+        (untold(), "its README still tells"),
         (Path(PLACE.name, "nowhere"), "no samples.py"),
         (wine("few", test_project=one_test), "its tests show 0 points"),
         (wine("odd", test_project="import no_such_package\n"), "its tests show 0 points"),

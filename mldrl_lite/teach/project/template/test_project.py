@@ -1,9 +1,10 @@
-"""Tests of the project, a dozen, in a quarter of a minute: `python -m pytest`.
+"""Tests of the project, more than a dozen, in a minute or two: `python -m pytest`.
 
 Each finds a mistake that raises no error. Run them after every change, and before every long run.
 """
 
 import csv
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, float], Pat
 
 # --------------------------------------------------------------------------------------------------
 # The data
+
+
+def test_inputs_and_labels_are_what_a_network_takes() -> None:
+    inputs, labels = samples.load()
+    seen, last = sorted(set(labels.tolist())), len(samples.CLASSES) - 1
+    assert len(inputs) == len(labels), f"{len(inputs)} inputs, {len(labels)} labels: give as many"
+    assert labels.dtype == torch.int64, f"labels are {labels.dtype}: make them whole, by .long()"
+    assert labels.ndim == 1, f"labels have the shape {tuple(labels.shape)}: give (samples,)"
+    assert seen == list(range(last + 1)), f"labels are {seen}: number the classes 0 to {last}"
+    assert inputs.dtype in (torch.float32, torch.int64), f"inputs are {inputs.dtype}: add .float()"
+    assert inputs.isfinite().all(), "inputs are not all finite: fill or drop what is missing"
+    MyModel().eval()(inputs[:2])  # a shape that does not fit is said here: see network.py
 
 
 def test_no_sample_is_in_two_parts(data: MyData) -> None:
@@ -130,6 +143,16 @@ def test_it_runs_from_end_to_end_and_writes_nothing(
 def test_it_reaches_what_the_readme_states(run: tuple[dict[str, float], Path]) -> None:
     """Fails too where labels are mixed up, or inputs not seen. A single split varies a little."""
     assert run[0]["test_accuracy"] > samples.EXPECTED - 0.03
+
+
+def test_the_readme_states_the_result() -> None:
+    """`python train.py --repeat 10` prints a table for README.md, and the mean for EXPECTED."""
+    labels = samples.load()[1]
+    largest = labels.bincount().max().item() / len(labels)
+    said = f"EXPECTED is {samples.EXPECTED}"
+    assert samples.EXPECTED > largest, f"{said}; always the largest class gives {largest:.3f}"
+    stated = re.findall(r"\d+\.\d+", (HERE / "README.md").read_text(encoding="utf-8"))
+    assert samples.EXPECTED in map(float, stated), f"{said}, and README.md has no such number"
 
 
 def test_simple_methods_do_not_make_it_look_silly(run: tuple[dict[str, float], Path]) -> None:
