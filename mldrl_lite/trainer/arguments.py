@@ -118,5 +118,6 @@ def _argument(name: str) -> str:
 
 
 def _unknown(name: object) -> InputError:
-    near = did_you_mean(name, [*trainer_parameters(), *REMOVED]) or did_you_mean(name, [part.name for part in parts()])
+    known = dict.fromkeys([*trainer_parameters(), *REMOVED, *(part.name for part in parts())])
+    near = did_you_mean(str(name).rpartition(".")[2], known)  # of `trainer.prnt`, the last word
     return InputError(f"The Trainer has no argument {name!r}, today or in 1.x{near}: table() lists those of today.")

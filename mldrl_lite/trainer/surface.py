@@ -179,7 +179,7 @@ def _of_hooks() -> Iterator[Part]:
 def _of_loaders() -> Iterator[Part]:
     for name, member in _members(CombinedLoader).items():
         yield Part(name, "member of CombinedLoader", member)
-    for mode in combined_loader._SUPPORTED_MODES:
+    for mode in getattr(combined_loader, "_SUPPORTED_MODES", ()):  # private, so it may be gone one day
         yield Part(mode, "mode of CombinedLoader")
 
 
@@ -209,7 +209,7 @@ def _names() -> Iterator[Part]:
             yield Part(name, "name of a strategy", cls)
     for name in sorted(accelerators.AcceleratorRegistry.available_accelerators()):  # in another order each time
         yield Part(name, "name of an accelerator", accelerators.AcceleratorRegistry[name]["accelerator"])
-    for name in typing.get_args(precisions._PRECISION_INPUT_STR):
+    for name in typing.get_args(getattr(precisions, "_PRECISION_INPUT_STR", None)):
         yield Part(name, "precision")
 
 

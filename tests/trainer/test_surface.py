@@ -126,7 +126,7 @@ def test_an_argument_tells_what_else_has_its_name():
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("SpikeDetecton", "SpikeDetection"), ("on_epok", "on_epoch"), ("trainer.fitt", None), ("estimated_steps", None)],
+    [("SpikeDetecton", "SpikeDetection"), ("on_epoc", "on_epoch"), ("trainer.fitt", "fit"), ("estimated_steps", None)],
 )
 def test_an_unknown_name_is_refused_and_a_near_one_named(name: str, near: str | None):
     with pytest.raises(InputError) as refusal:
