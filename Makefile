@@ -5,6 +5,7 @@
 # make workshop    what a teacher hands out, in build/workshop; PROFILE=small shortens the long cells
 # make test-browser    the tests that need a browser
 # make test-data    every notebook on each kind of data, in its small profile: half an hour
+# make test-hosts    a sweep and a training over several hosts, whose plugs are pulled; needs root and iproute2
 # make test-gpu    what only a GPU can show, and every notebook beside one; without a GPU, the CPU stands in for it
 # make bench  what the course says about speed, measured: a table and a figure in build/bench
 # make matrix the first two on other Pythons and with other versions: tests/matrix/matrix.py says how
@@ -33,7 +34,7 @@ endif
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install run test test-notebooks test-browser test-data test-gpu bench lab workshop notebooks readme lint clean matrix FORCE
+.PHONY: install run test test-notebooks test-browser test-data test-hosts test-gpu bench lab workshop notebooks readme lint clean matrix FORCE
 
 install: $(VENV)/installed
 
@@ -80,7 +81,7 @@ test: install
 	$(BIN)/lint-imports
 	$(BIN)/python tests/lint_notebooks.py
 	$(BIN)/python -m pytest -m "not notebook" -n $(WORKERS) --dist worksteal --durations 15 \
-	  --ignore tests/browser --ignore tests/any_data
+	  --ignore tests/browser --ignore tests/any_data --ignore tests/hosts
 
 test-notebooks: install
 	$(BIN)/python -m pytest -m notebook tests/core tests/kernels tests/runs -n $(WORKERS) --dist worksteal --durations 15
@@ -108,6 +109,10 @@ test-browser: install
 
 test-data: install
 	$(BIN)/python -m pytest tests/any_data -n $(WORKERS) --dist worksteal --durations 15
+
+# Where there is no root, or no iproute2, each test says so and is skipped.
+test-hosts: install
+	$(BIN)/python -m pytest tests/hosts -n 2 --dist worksteal --durations 15
 
 test-gpu: install
 	$(BIN)/python -m pytest tests/gpu -n 4 --durations 15
