@@ -1,14 +1,16 @@
-"""The subcommands of this room: `progress`, and `new`, which stands beside what it runs."""
+"""The subcommands of this room: `progress`, and those that stand beside what they run, `grade` and `new`."""
 
 import argparse
 
 from mldrl_lite.teach import record
+from mldrl_lite.teach.grade import command as grade
 from mldrl_lite.teach.project import command as project
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `progress` and `new` to the command `mldrl-lite`."""
+    """Add `progress`, `grade` and `new` to the command `mldrl-lite`."""
     _add_progress(commands)
+    grade.add_command(commands)
     project.add_command(commands)
 
 

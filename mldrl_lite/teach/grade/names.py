@@ -1,0 +1,86 @@
+"""Which cells of a page an answer needs: those that make, or change, a name that it uses, and what these need."""
+
+import ast
+import builtins
+import symtable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of a page that a cell has to do with."""
+
+    binds: frozenset[str] = frozenset()
+    """It gives these a value."""
+    uses: frozenset[str] = frozenset()
+    """It, or a function or class in it, looks these up."""
+    changes: frozenset[str] = frozenset()
+    """It may change the objects behind these: by an attribute, an item, a method, or by handing them on."""
+    imports: frozenset[str] = frozenset()
+
+
+def names_in(source: str) -> Names:
+    """Return the names in the code of a cell; none where it is no Python."""
+    try:
+        source = TransformerManager().transform_cell(source)
+        top, tree = symtable.symtable(source, "cell", "exec"), ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Names()
+    symbols = top.get_symbols()
+    return Names(
+        binds=frozenset(symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()),
+        uses=frozenset(_looked_up(top)),
+        changes=frozenset(name for node in _at_once(tree) for name in _changed_by(node)),
+        imports=frozenset(symbol.get_name() for symbol in symbols if symbol.is_imported()),
+    )
+
+
+def _looked_up(table: symtable.SymbolTable) -> Iterator[str]:
+    at_top = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (at_top or symbol.is_global()):
+            yield symbol.get_name()
+    for inner in table.get_children():
+        yield from _looked_up(inner)
+
+
+def _at_once(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield what runs when the cell does: not the bodies of functions."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node
+            yield from _at_once(node)
+
+
+def _changed_by(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+        yield from _root(node)
+    elif isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Name) and hasattr(builtins, node.func.id):
+            return  # such as print and len
+        yield from _root(node.func) if isinstance(node.func, ast.Attribute) else ()
+        for given in [*node.args, *(keyword.value for keyword in node.keywords)]:
+            yield from (part.id for part in ast.walk(given) if isinstance(part, ast.Name))
+
+
+def _root(node: ast.expr) -> Iterator[str]:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield node.id
+
+
+def needed(cells: Sequence[Names], always: Iterable[int]) -> set[int]:
+    """Return the positions of the cells that must run for those at the positions `always` to find what they need."""
+    imports = frozenset().union(*(cell.imports for cell in cells))
+    chosen = set(always)
+    wanted: set[str] = set()
+    for position in reversed(range(len(cells))):
+        cell = cells[position]
+        if position in chosen or wanted & (cell.binds | cell.changes - imports):
+            chosen.add(position)
+            wanted |= cell.uses
+    return chosen
