@@ -84,7 +84,7 @@ test: install
 	  --ignore tests/browser --ignore tests/any_data --ignore tests/hosts
 
 test-notebooks: install
-	$(BIN)/python -m pytest -m notebook tests/core tests/kernels tests/runs -n $(WORKERS) --dist worksteal --durations 15
+	$(BIN)/python -m pytest -m notebook tests/core tests/kernels tests/runs tests/teach -n $(WORKERS) --dist worksteal --durations 15
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
 	cd build/nbval && MLDRL_LITE_PROGRESS= "$(abspath $(BIN))/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax \
 	  --nbval-kernel-name $(or $(KERNEL),python3) --nbval-cell-timeout 900 \

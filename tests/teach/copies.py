@@ -94,11 +94,12 @@ def broken_page(page: Page) -> Page:
 
 
 def without_identifiers(page: Page) -> Page:
+    page.solve()
     for cell in page.node.cells:
         del cell["id"]
         cell.metadata = {}
     page.node.nbformat_minor = 4
-    return page.solve()
+    return page
 
 
 def tried_thrice(page: Page) -> Page:

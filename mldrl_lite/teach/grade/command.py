@@ -6,7 +6,7 @@ from pathlib import Path
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add `grade` to the command `mldrl-lite`."""
-    text = "grade the copies that learners have handed in"
+    text = "grade handed-in copies"
     command = commands.add_parser(
         "grade",
         help=text,

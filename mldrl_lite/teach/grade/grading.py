@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from mldrl_lite.teach.grade.exercises import Exercise, tags
+from mldrl_lite.teach.grade.exercises import Exercise
 from mldrl_lite.teach.grade.matching import Match
 from mldrl_lite.teach.grade.plan import Step, steps
 from mldrl_lite.teach.grade.session import Ended, Session, judge, session
@@ -98,11 +98,11 @@ class _Run:
     def _run(self, step: Step, running: Session) -> None:
         seconds, number = self.terms.seconds, step.exercise.number if step.exercise else 0
         if step.kind == "check":
-            if number not in self.said:
-                self.said[number] = _judged(running, step, seconds)
-        elif error := running.run(step.source, _PAGE_WITHIN if step.kind == "page" else seconds):
-            if step.kind == "answer":
-                self.errors[number] = error
+            self.said[number] = self.said.get(number) or _judged(running, step, seconds)
+            return
+        error = running.run(step.source, _PAGE_WITHIN if step.kind == "page" else seconds)
+        if error and step.kind == "answer":
+            self.errors[number] = error
 
     def _note(self, place: int, end: Ended) -> None:
         """Leave out what ended the kernel. Where a cell of the course did, nothing more can be had of this copy."""

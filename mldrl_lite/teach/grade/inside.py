@@ -15,9 +15,8 @@ _LOCAL = ("127.", "::1", "localhost")
 
 def prepare(guard: bool) -> None:
     """Let this process go first when memory runs out; with `guard`, refuse its sockets the way out of the machine."""
-    with suppress(OSError):  # Linux alone has it
-        with open("/proc/self/oom_score_adj", "w", encoding="utf-8") as file:
-            file.write("1000")
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="utf-8") as file:  # Linux alone has it
+        file.write("1000")
     if guard:
         sys.addaudithook(_refuse_network)
 
