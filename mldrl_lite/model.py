@@ -154,8 +154,8 @@ class MMDynamic(LightningModule):
     def on_test_epoch_end(self) -> None:
         """Log the metrics of `evaluate` under `test/…` and keep them in `test_result`."""
         labels, probabilities = (torch.cat(part) for part in zip(*self._tested, strict=True))
-        if self.trainer.world_size > 1:
-            n_samples = len(self.trainer.test_dataloaders.dataset)
+        # With use_distributed_sampler=False every process has seen all samples.
+        if self.trainer.world_size > 1 and len(labels) < (n_samples := len(self.trainer.test_dataloaders.dataset)):
             gathered = (self.all_gather(part) for part in (labels, probabilities))
             # The sampler deals samples out in turn and repeats a few at the end, so that all ranks get as many.
             labels, probabilities = (part.transpose(0, 1).flatten(0, 1)[:n_samples] for part in gathered)

@@ -298,19 +298,19 @@ model = MMDynamic(datamodule.in_dim, 2, True, {"lr": 1e-3, "reg": 0, "hidden_dim
 quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
 devices = int(sys.argv[1])
 strategy = "ddp_fork" if devices > 1 else "auto"
-Trainer(accelerator="cpu", devices=devices, strategy=strategy, callbacks=[Note()], **quiet).test(
-    model, datamodule, verbose=False
-)
+quiet |= {"accelerator": "cpu", "use_distributed_sampler": sys.argv[2] == "dealt out"}
+Trainer(devices=devices, strategy=strategy, callbacks=[Note()], **quiet).test(model, datamodule, verbose=False)
 """
 
 
 def test_two_processes_report_the_metrics_of_one(tmp_path: Path):
+    """Whether Lightning deals the samples out, or every process sees all of them."""
     (tmp_path / "script.py").write_text(TWO_PROCESSES)
     results = []
-    for devices in ("1", "2"):
-        command = [sys.executable, "script.py", devices]
+    for devices, samples in (("1", "all"), ("2", "dealt out"), ("2", "all")):
+        command = [sys.executable, "script.py", devices, samples]
         run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
         assert run.returncode == 0, run.stderr[-2000:]
         results += [line for line in run.stdout.splitlines() if line.startswith("RESULT")]
-    assert len(results) == 2
-    assert results[0] == results[1]
+    assert len(results) == 3
+    assert len(set(results)) == 1

@@ -46,10 +46,13 @@ class Net:
 
     Attributes:
         folder: a folder for this network's small files, removed at the end.
+        network: the name of each host's network card.
 
     Raises:
         InputError: on entry; the system allows no hosts.
     """
+
+    network = "eth0"
 
     def __init__(self, count: int) -> None:
         self.count = count

@@ -1,13 +1,16 @@
-"""Start the script of a training on hosts, and wait for it."""
+"""Start the script of a training on machines, hear what it says, and wait for its end."""
 
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, NamedTuple
 
 from mldrl_lite.studies.machines.hosts import Net
+from mldrl_lite.studies.machines.locally import Here
 
 TRAIN = Path(__file__).with_name("train.py")
 PORT = 29400
@@ -17,12 +20,12 @@ def torchrun(first: str, *script: object, nodes: str = "2", restarts: int = 0) -
     """Return the command that is to be given on each machine.
 
     Args:
-        first: the machine where all meet; the others have to reach it under this name or address.
+        first: where all meet, a name or an address, with a port or without: `"host2"`, `"host2:29400"`.
         script: the script and its arguments.
         nodes: how many machines: `"2"`, or `"1:2"` for as many as are there.
         restarts: how often the processes are started anew after one of them, or of the machines, was lost.
     """
-    meeting = ["--rdzv-backend=c10d", "--rdzv-id=training", f"--rdzv-endpoint={first}:{PORT}"]
+    meeting = ["--rdzv-backend=c10d", "--rdzv-id=training", f"--rdzv-endpoint={first}"]
     # A machine that is silent for three seconds is given up; one that may still come is waited for five.
     meeting += ["--rdzv-conf=keep_alive_interval=1,keep_alive_max_attempt=3,last_call_timeout=5"]
     size = [f"--nnodes={nodes}", "--nproc-per-node=1", f"--max-restarts={restarts}"]
@@ -33,37 +36,52 @@ def slurm(hosts: Iterable[int], task: int) -> dict[str, str]:
     """Return the variables that `srun` sets for a task, one on each of the hosts."""
     names = [f"host{host}" for host in hosts]
     numbers = {"PROCID": task, "LOCALID": 0, "NODEID": task, "NTASKS": len(names), "NNODES": len(names)}
-    words = {"JOB_ID": "77", "JOB_NAME": "train", "JOB_NODELIST": ",".join(names), "NTASKS_PER_NODE": "1"}
+    words = {
+        "JOB_ID": "77",
+        "JOB_NAME": "train",
+        "NODELIST": ",".join(names),
+        "JOB_NODELIST": ",".join(names),
+        "NTASKS_PER_NODE": "1",
+    }
     return {f"SLURM_{name}": str(value) for name, value in (numbers | words).items()}
 
 
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "GLOO_SOCKET_IFNAME": "eth0",
-    # Without it, torch 2.13 gives up when a machine comes back.
-    "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
-    "PYTHONWARNINGS": "ignore",
-}
+class Said(NamedTuple):
+    """A line of the script."""
 
-
-NOTHING: Mapping[str, str] = {}
+    seconds: float
+    """When: of `time.monotonic()`."""
+    words: str
 
 
 class Machine:
-    """A command on a host, with what it prints in a file."""
+    """A command on a host, and what it says.
+
+    Attributes:
+        process: `kill()` ends it.
+        said: the lines of the script itself, those with a rank in them.
+        printed: everything.
+    """
 
     def __init__(
-        self, net: Net, host: int, command: list[str], log: Path, env: Mapping[str, str] | None = None
+        self, net: Net | Here, host: int, command: Sequence[str], env: Mapping[str, str] | None = None
     ) -> None:
-        self.host, self.log = host, log
-        with log.open("a") as file:
-            more: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": subprocess.STDOUT}
-            self.process = net.start(host, command, env={**ENVIRONMENT, **env}, **more)
+        self.host = host
+        self.said: list[Said] = []
+        self.printed: list[str] = []
+        own = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": net.network, "PYTHONWARNINGS": "ignore"}
+        own["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"  # without it, torch 2.13 gives up when a machine comes back
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        self.process = net.start(host, command, env={**own, **(env or {})}, **streams)
+        self._listener = threading.Thread(target=self._listen, args=(self.process.stdout,), daemon=True)
+        self._listener.start()
 
-    @property
-    def lines(self) -> list[str]:
-        """What the script itself has said so far on this host."""
-        return [line for line in self.log.read_text().splitlines() if line.startswith(f"host{self.host} rank")]
+    def _listen(self, stream: IO[str]) -> None:
+        with suppress(ValueError):  # the stream is closed when the host dies
+            for line in stream:
+                self.printed.append(line)
+                if " rank " in line:
+                    self.said.append(Said(time.monotonic(), line.strip()))
 
     def wait_for(self, words: str, seconds: float = 120) -> None:
         """Wait until the script says some words.
@@ -72,17 +90,22 @@ class Machine:
             RuntimeError: it ended before, or the time is up.
         """
         end = time.monotonic() + seconds
-        while not any(words in line for line in self.lines):
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"host{self.host} never said {words!r}:\n{self.log.read_text()[-2000:]}")
-            time.sleep(0.05)
+        while not any(words in line.words for line in self.said):
+            if time.monotonic() > end or not self._listener.is_alive():
+                raise RuntimeError(f"host{self.host} never said {words!r}:\n{self._last()}")
+            time.sleep(0.02)
 
-    def end(self, seconds: float = 120) -> list[str]:
+    def end(self, seconds: float = 120) -> list[Said]:
         """Wait for the end of the command, and return what the script said.
 
         Raises:
             RuntimeError: it failed.
         """
-        if self.process.wait(seconds):
-            raise RuntimeError(f"host{self.host} ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}")
-        return self.lines
+        status = self.process.wait(seconds)
+        self._listener.join(seconds)
+        if status:
+            raise RuntimeError(f"host{self.host} ended with {status}:\n{self._last()}")
+        return self.said
+
+    def _last(self) -> str:
+        return "".join(self.printed)[-3000:]

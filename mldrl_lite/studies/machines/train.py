@@ -20,6 +20,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy, Strategy
+from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from mldrl_lite.datamodule import Batch, TCPDataModule
@@ -73,6 +74,11 @@ class SharedOut(MMDynamic):
             fully_shard(part, mesh=self.device_mesh["data_parallel"])
 
 
+def is_cut(weight: Tensor) -> bool:
+    """Tell whether this process holds only a part of a weight."""
+    return hasattr(weight, "to_local")
+
+
 class Say(Callback):
     """Print where a process stands, and see that all start at the same place."""
 
@@ -81,19 +87,16 @@ class Say(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compare the epochs: a process that does not see the checkpoint would begin anew, beside others that go on."""
-        epoch = torch.tensor(trainer.current_epoch)
-        epochs = trainer.strategy.reduce(epoch.float(), reduce_op="mean")
-        if epochs != epoch:
-            raise InputError(f"This process starts in epoch {epoch}, others elsewhere: do all see the same folder?")
-        self.say(trainer, f"starts in epoch {epoch}")
+        epoch = torch.tensor(float(trainer.current_epoch))
+        if trainer.strategy.reduce(epoch.clone(), reduce_op="mean") != epoch:
+            raise InputError(f"This process starts in epoch {epoch:.0f}, others elsewhere: do all see the same folder?")
+        held = sum(weight.to_local().numel() if is_cut(weight) else weight.numel() for weight in pl_module.parameters())
+        self.say(trainer, f"starts in epoch {epoch:.0f}, holds {held} weights")
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Wait a little, so that there is time to pull a plug."""
+        """Say which step is done, and wait a little, so that there is time to pull a plug."""
+        self.say(trainer, f"step {trainer.global_step}")
         time.sleep(self.pause)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say which epoch is over."""
-        self.say(trainer, f"epoch {trainer.current_epoch} done")
 
     def say(self, trainer: Trainer, words: str) -> None:
         """Print a line that says who speaks."""
@@ -125,6 +128,8 @@ def train(args: argparse.Namespace) -> None:
     datamodule = SharedData("SIMULATED", batch_size=args.batch_size, eval_batch_size=512)
     kind = SharedOut if args.shard else MMDynamic
     model = kind(datamodule.in_dim, datamodule.num_class, datamodule.num_class == 2, EXAMPLE_CONFIG)
+    if args.precision == "64-true":
+        model.double()  # Lightning loads a checkpoint first and converts the model then: 64 bits would be cut to 32
     if args.no_dropout:
         model.eval()  # fit leaves the mode as it is
     say = Say(args.pause)
@@ -143,8 +148,10 @@ def train(args: argparse.Namespace) -> None:
     )
     last = args.out / "last.ckpt"
     trainer.fit(model, datamodule, ckpt_path=last if last.exists() else None)
-    if not args.shard:
-        say.say(trainer, f"{trainer.global_step} steps, weights {fingerprint(model)[:12]}")
+    if args.shard:
+        say.say(trainer, f"ended, {trainer.global_step} steps")
+    else:
+        say.say(trainer, f"ended, {trainer.global_step} steps, weights {fingerprint(model)[:12]}")
         torch.save(model.state_dict(), args.out / f"rank{trainer.global_rank}.pt")
 
 
@@ -153,7 +160,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="One training, by one process or shared by many.")
     parser.add_argument("out", type=Path, help="the folder for checkpoint and weights; all machines have to see it")
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--batch-size", type=int, default=32, help="samples of a step, of all processes together")
+    parser.add_argument("--batch-size", type=int, default=64, help="samples of a step, of all processes together")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--precision", default="32-true", help="as the Trainer takes it")
     parser.add_argument("--accelerator", default="cpu", help="as the Trainer takes it")

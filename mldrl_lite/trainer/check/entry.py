@@ -119,6 +119,7 @@ ON_FILES: tuple[Callable[[Source], Iterator[Problem]], ...] = (
     file_rules.wrong_directions,
     file_rules.unlogged_monitors,
     file_rules.beyond_the_run,
+    file_rules.unsynced_values,
 )
 
 _NOQA = re.compile(r"#\s*noqa(?::\s*(?P<codes>[A-Z]+\d+(?:[\s,]+[A-Z]+\d+)*))?", re.IGNORECASE)

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from mldrl_lite.trainer.check.reading import Source
+from mldrl_lite.trainer.rules import synced
 from mldrl_lite.trainer.rules.classes import MODULE, PACKAGES, Class, Problem, calls, constant, full_name, keywords
 from mldrl_lite.trainer.rules.logs import logs_of
 from mldrl_lite.trainer.rules.monitors import is_logged, unlogged, wrong_direction
@@ -115,6 +116,17 @@ def _checkpoints(call: ast.Call, source: Source) -> list[ast.Call]:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def unsynced_values(source: Source) -> Iterator[Problem]:
+    """What a step logs of one process's share alone, where a Trainer of the file has several processes."""
+    given = [keywords(call) for name, call in _lightning_calls(source) if name == "Trainer"]
+    if any(_is_several(constant(each.get(key))) for each in given for key in ("devices", "num_nodes")):
+        yield from synced.unsynced_values([cls for cls in source.classes if cls.kind == MODULE])
+
+
+def _is_several(value: object) -> bool:
+    return _is_count(value) and value > 1
 
 
 def empty_hparams(classes: list[Class]) -> Iterator[Problem]:

@@ -8,14 +8,20 @@ from torch.utils.data import DataLoader
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.trainer.diagnosis.callbacks import beyond_the_run, used_callbacks
-from mldrl_lite.trainer.diagnosis.findings import Finding, Findings
+from mldrl_lite.trainer.diagnosis.findings import Finding, Findings, finding_of
 from mldrl_lite.trainer.diagnosis.hparams import empty_hparams, unloadable_hparams
 from mldrl_lite.trainer.diagnosis.live import class_of, is_a
+from mldrl_lite.trainer.diagnosis.machines import (
+    names_of_this_machine_alone,
+    orders_dealt_out_again,
+    uncounted_processes,
+    unstarted_machines,
+    values_of_one_process,
+)
 from mldrl_lite.trainer.diagnosis.monitors import sparse_logging, unlogged_monitors, wrong_directions
 from mldrl_lite.trainer.diagnosis.optimizers import blind_plateaus, left_out_parameters, plateaus_in_the_wrong_direction
 from mldrl_lite.trainer.diagnosis.parts import hidden_layers, mixed_packages
 from mldrl_lite.trainer.diagnosis.run import Run, no_trace
-from mldrl_lite.trainer.diagnosis.source import short_name
 from mldrl_lite.trainer.diagnosis.split import unstable_split
 from mldrl_lite.trainer.rules import hooks, losses, metrics, optimizing
 from mldrl_lite.trainer.rules.catalogue import chosen
@@ -82,12 +88,7 @@ def _from_source(run: Run) -> Iterator[Finding]:
     classes = list({type(owner): class_of(owner) for owner in run.owners}.values())
     for rule in ON_SOURCE:
         for problem in rule(classes):
-            yield _finding(problem)
-
-
-def _finding(problem: Problem) -> Finding:
-    where = f"{short_name(problem.file)}:{problem.node.lineno}"
-    return Finding(problem.rule, problem.what, where, problem.why, problem.fix)
+            yield finding_of(problem)
 
 
 ON_SOURCE: tuple[Callable[..., Iterator[Problem]], ...] = (
@@ -117,4 +118,9 @@ RULES: tuple[Callable[[Run], Iterator[Finding]], ...] = (
     used_callbacks,
     beyond_the_run,
     unstable_split,
+    unstarted_machines,
+    uncounted_processes,
+    names_of_this_machine_alone,
+    orders_dealt_out_again,
+    values_of_one_process,
 )

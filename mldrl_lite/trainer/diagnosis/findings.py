@@ -3,6 +3,9 @@
 import html
 from dataclasses import astuple, dataclass
 
+from mldrl_lite.trainer.diagnosis.source import short_name
+from mldrl_lite.trainer.rules.classes import Problem
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -16,6 +19,12 @@ class Finding:
     why: str
     """Why it matters: what will happen, or not happen, in the run."""
     fix: str
+
+
+def finding_of(problem: Problem) -> Finding:
+    """Return what a rule found in the source as a finding."""
+    where = f"{short_name(problem.file)}:{problem.node.lineno}"
+    return Finding(problem.rule, problem.what, where, problem.why, problem.fix)
 
 
 class Findings(list[Finding]):

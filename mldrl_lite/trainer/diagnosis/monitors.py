@@ -79,7 +79,8 @@ def steps_of_the_run(trainer: Any, steps_per_epoch: int) -> int:
     return min(by_epochs, by_steps, 10**6)
 
 
-def _training_loader(run: Run) -> Any:
+def training_loader(run: Run) -> Any:
+    """Return the loader of training, of a copy that was set up; None if it cannot be had before the run."""
     owner = _owner_of_loaders(run)
     if run.loaders:
         return run.loaders[0]
@@ -90,7 +91,7 @@ def _training_loader(run: Run) -> Any:
 
 def training_batches(run: Run) -> int | None:
     """Return the number of optimizer steps in an epoch, None if it cannot be told."""
-    loader, trainer = _training_loader(run), run.trainer
+    loader, trainer = training_loader(run), run.trainer
     try:
         batches = math.ceil(len(loader) / trainer.world_size) if isinstance(loader, DataLoader) else None
     except TypeError:

@@ -47,6 +47,11 @@ RULES = (
     Rule("MLT707", "first loss far from chance", "verify"),
     Rule("MLT708", "batch that cannot be overfitted", "verify"),
     Rule("MLT801", "two packages mixed", "check diagnose"),
+    Rule("MLT901", "machines that nobody starts", "diagnose"),
+    Rule("MLT902", "processes that the Trainer does not count", "diagnose"),
+    Rule("MLT903", "host name of this machine alone", "diagnose"),
+    Rule("MLT904", "order that Lightning deals out again", "diagnose"),
+    Rule("MLT905", "value of one process", "check diagnose"),
 )
 
 CODES = {rule.name: rule.code for rule in RULES}
