@@ -9,7 +9,7 @@ import torch.distributed.checkpoint as dcp
 from net import Net, why_not
 from torch import Tensor
 
-from mldrl_lite.studies.machines.launching import PORT, TRAIN, Machine, Said, slurm, torchrun
+from mldrl_lite.studies.machines.launching import TRAIN, Machine, Said, slurm, torchrun
 from mldrl_lite.studies.machines.train import arguments, train
 
 REASON = why_not()
@@ -24,7 +24,7 @@ Weights = dict[str, Tensor]
 
 def start(net: Net, host: int, out: Path, *options: object, **more: object) -> Machine:
     """Start the training on a host by torchrun."""
-    return Machine(net, host, torchrun(f"host2:{PORT}", TRAIN, out, *options, **more))
+    return Machine(net, host, torchrun(f"host2:{net.port}", TRAIN, out, *options, **more))
 
 
 def run_by_slurm(net: Net, out: Path, *options: str) -> list[list[Said]]:
@@ -119,7 +119,7 @@ def test_a_model_that_is_shared_out_is_read_whole_by_one_process(net, tmp_path):
     whole = alone(tmp_path / "one", *options)
     size = sum(weight.numel() for weight in whole.values())
     held = [int(lines[0].words.split()[-2]) for lines in said]
-    assert sum(held) == size
+    assert sum(held) >= size  # padded to equal parts
     assert max(held) < 0.52 * size
     state = {"state_dict": {name: torch.zeros_like(weight) for name, weight in whole.items()}}
     dcp.load(state, checkpoint_id=tmp_path / "parts" / "last.ckpt", no_dist=True)

@@ -47,12 +47,13 @@ class Net:
     Attributes:
         folder: a folder for this network's small files, removed at the end.
         network: the name of each host's network card.
+        port: one that is free on each host.
 
     Raises:
         InputError: on entry; the system allows no hosts.
     """
 
-    network = "eth0"
+    network, port = "eth0", 29400
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -138,7 +139,7 @@ class Net:
         line = shlex.join(map(str, command))
         inside = f"hostname host{host}; mount --bind {names} /etc/hosts; {line}; exit $?"
         table = ["unshare", "-u", "-m", "-p", "-f", "--kill-child", "--mount-proc", "sh", "-c", inside]
-        own = {"TMPDIR": str(self.folder / str(host)), "XDG_RUNTIME_DIR": ""}
+        own = {"TMPDIR": str(self.folder / str(host)), "XDG_RUNTIME_DIR": "", "HOSTNAME": f"host{host}"}
         place = ["setpriv", "--pdeathsig", "KILL", *self._enter(host, "--user", "--net")]
         process = subprocess.Popen([*place, *table], env={**os.environ, **own, **(env or {})}, **more)  # noqa: S603
         self.started.append((host, process))

@@ -7,13 +7,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from mldrl_lite.studies.machines.hosts import Net
-from mldrl_lite.studies.machines.locally import Here
 
 TRAIN = Path(__file__).with_name("train.py")
-PORT = 29400
 
 
 def torchrun(first: str, *script: object, nodes: str = "2", restarts: int = 0) -> list[str]:
@@ -30,6 +28,18 @@ def torchrun(first: str, *script: object, nodes: str = "2", restarts: int = 0) -
     meeting += ["--rdzv-conf=keep_alive_interval=1,keep_alive_max_attempt=3,last_call_timeout=5"]
     size = [f"--nnodes={nodes}", "--nproc-per-node=1", f"--max-restarts={restarts}"]
     return [sys.executable, "-m", "torch.distributed.run", *size, *meeting, *map(str, script)]
+
+
+def start_training(net: Net, hosts: Sequence[int], *script: object, **more: Any) -> list["Machine"]:
+    """Start a script on hosts by torchrun; they meet on the first of them.
+
+    Args:
+        net: all hosts.
+        hosts: the numbers of those that take part.
+        script: the script and its arguments.
+        more: `nodes` and `restarts`; see `torchrun`.
+    """
+    return [Machine(net, host, torchrun(f"{net.address(hosts[0])}:{net.port}", *script, **more)) for host in hosts]
 
 
 def slurm(hosts: Iterable[int], task: int) -> dict[str, str]:
@@ -63,9 +73,7 @@ class Machine:
         printed: everything.
     """
 
-    def __init__(
-        self, net: Net | Here, host: int, command: Sequence[str], env: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, net: Net, host: int, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         self.host = host
         self.said: list[Said] = []
         self.printed: list[str] = []

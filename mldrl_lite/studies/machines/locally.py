@@ -3,7 +3,10 @@
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -11,50 +14,49 @@ import psutil
 from mldrl_lite.studies.machines.hosts import Net, why_not
 
 
-class Here:
+class Here(Net):
     """`count` names for this machine, in the place of a `Net`: a process can be killed, a cable cannot be pulled."""
 
-    network = "lo0" if os.uname().sysname == "Darwin" else "lo"
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.started: list[tuple[int, subprocess.Popen[Any]]] = []
+    network = "lo0" if sys.platform == "darwin" else "lo"
 
     def __enter__(self) -> "Here":
+        self.port = free_port()
+        self.folder = Path(self._leave.enter_context(TemporaryDirectory(prefix="hosts-")))
         return self
-
-    def __exit__(self, *_: object) -> None:
-        for host in range(1, self.count + 1):
-            self.kill(host)
 
     def address(self, host: int) -> str:
         """Return this machine's own address."""
         return "127.0.0.1"
 
     def start(
-        self, host: int, command: Sequence[object], env: Mapping[str, str] | None = None, **more: Any
+        self,
+        host: int,
+        command: Sequence[object],
+        env: Mapping[str, str] | None = None,
+        hosts: Path | None = None,
+        **more: Any,
     ) -> subprocess.Popen[Any]:
         """Start a command; see `Net.start`."""
-        words = [str(word) for word in command]
-        process = subprocess.Popen(words, env={**os.environ, **(env or {})}, **more)  # noqa: S603
+        words, own = [str(word) for word in command], {"HOSTNAME": f"host{host}"}
+        process = subprocess.Popen(words, env={**os.environ, **own, **(env or {})}, **more)  # noqa: S603
         self.started.append((host, process))
         return process
 
     def kill(self, host: int) -> None:
         """End what was started under a number, and all that this has started."""
         for process in [process for where, process in self.started if where == host and process.poll() is None]:
-            below = psutil.Process(process.pid).children(recursive=True)
-            for each in [process, *below]:
-                each.kill()
-            process.wait()
+            for below in psutil.Process(process.pid).children(recursive=True):
+                below.kill()
+        super().kill(host)
 
-    power_off = kill
+    def cut(self, host: int) -> None:
+        """Do nothing: there is no cable."""
 
     def mend(self, host: int) -> None:
         """Do nothing: there is no cable."""
 
 
-def machines(count: int) -> Net | Here:
+def machines(count: int) -> Net:
     """Return hosts where there can be any, else what stands in for them."""
     return Here(count) if why_not() else Net(count)
 
