@@ -16,7 +16,11 @@ REASON = why_not()
 pytestmark = [
     pytest.mark.skipif(bool(REASON), reason=REASON),
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:Found .* in eval mode", "ignore:Checkpoint directory"),
+    pytest.mark.filterwarnings(
+        "ignore:Found .* in eval mode",
+        "ignore:Checkpoint directory",
+        "ignore:torch.distributed is disabled",  # one process reads what two have written
+    ),
 ]
 PAIR = (2, 3)
 Weights = dict[str, Tensor]
