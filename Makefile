@@ -3,6 +3,7 @@
 # make test-notebooks    every notebook: its outputs as they are stored, on other data, with the exercises solved
 # make lab    JupyterLab, opened on the first notebook
 # make workshop    what a teacher hands out, in build/workshop; PROFILE=small shortens the long cells
+# make slides  slides for the teacher's guide's three agendas, in build/slides
 # make test-browser    the tests that need a browser
 # make test-data    every notebook on each kind of data, in its small profile: half an hour
 # make test-hosts    a sweep and a training over several hosts, whose plugs are pulled; needs root and iproute2
@@ -34,7 +35,7 @@ endif
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install run test test-notebooks test-browser test-data test-hosts test-gpu bench lab workshop notebooks readme lint clean matrix FORCE
+.PHONY: install run test test-notebooks test-browser test-data test-hosts test-gpu bench lab workshop slides notebooks readme lint clean matrix FORCE
 
 install: $(VENV)/installed
 
@@ -99,6 +100,11 @@ lab: install
 
 workshop: install
 	$(BIN)/python -m mldrl_lite.teach.workshop $(if $(PROFILE),--profile '$(PROFILE)')
+
+# reveal.js comes with a package of its own extra.
+slides: install
+	@$(PIP) --quiet --editable ".[slides]"
+	$(BIN)/python -m mldrl_lite.teach.slides
 
 matrix:
 	$(PYTHON) tests/matrix/matrix.py $(ROWS) $(if $(KEEP),--keep)

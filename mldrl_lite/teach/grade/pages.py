@@ -16,7 +16,7 @@ from mldrl_lite.teach.grade.grading import VERDICTS, Verdict
 from mldrl_lite.teach.markup import as_text
 
 CLASS, LEARNERS = "index.html", "learners"
-SIGNS = dict(zip(VERDICTS, "✓✗–!⌛", strict=True))
+SIGNS = dict(zip(VERDICTS, "✓✗–!∞", strict=True))
 _MOST_NUDGES = 15
 
 

@@ -3,6 +3,7 @@
 import ast
 import json
 import queue
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -93,7 +94,8 @@ class Session:
 
 
 def _one_line(content: dict[str, Any]) -> str:
-    return " ".join(f"{content.get('ename')}: {content.get('evalue')}".split())[:1000]
+    words = " ".join(f"{content.get('ename')}: {content.get('evalue')}".split())[:1000]
+    return re.sub(r"\(\d+\.py, line", "(line", words)  # a cell has no file that anybody knows
 
 
 @contextmanager
