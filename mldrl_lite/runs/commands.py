@@ -1,4 +1,4 @@
-"""The subcommands of this room: `course`, `run`, `sweep`, `search`, `collect`, `store`.
+"""The subcommands of this room: `course`, `run`, `sweep`, `scheduler`, `worker`, `search`, `collect`, `store`.
 
 What runs notebooks is imported when it is needed: a page of help should not wait for it.
 """
@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mldrl_lite.messages import InputError
+from mldrl_lite.runs.cluster.commands import (
+    add_cluster,
+    add_scheduler,
+    add_worker,
+    chosen_cluster,
+    run_scheduler,
+    run_worker,
+)
 from mldrl_lite.runs.options import add_jobs, add_kernel, add_limits, add_parameters, limits
+from mldrl_lite.runs.process.limits import Limits
 from mldrl_lite.runs.progress import STANDARD_ERROR
 from mldrl_lite.runs.results.formats import FORMATS, as_table, check_format
 from mldrl_lite.runs.search.command import add_search, run_search
@@ -20,6 +29,7 @@ from mldrl_lite.runs.search.command import add_search, run_search
 if TYPE_CHECKING:
     from mldrl_lite.runs.notebook.parameters import Declared
     from mldrl_lite.runs.results.table import Table
+    from mldrl_lite.runs.sweeps.engines import Engine
 
 _INTERRUPTED = 128 + signal.SIGINT
 _VALUES = (
@@ -28,7 +38,7 @@ _VALUES = (
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `course`, `run`, `sweep`, `search`, `collect` and `store` to the command `mldrl-lite`."""
+    """Add this room's subcommands to the command `mldrl-lite`."""
     _add_course(_command(commands, "course", _course, "run notebooks one after the other, with a table of results"))
     run = _command(commands, "run", _run, "run one notebook once with parameters and keep what it leaves")
     sweep = _command(commands, "sweep", _sweep, "run one notebook with every combination of parameters")
@@ -41,6 +51,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         add_limits(command, several=command is sweep)
         command.add_argument("--again", action="store_true", help="run also what the folder holds already")
         _add_format(command)
+    add_cluster(sweep)
+    add_scheduler(
+        _command(commands, "scheduler", run_scheduler, "share out the runs of sweeps to workers (dask.distributed)")
+    )
+    add_worker(_command(commands, "worker", run_worker, "run on this machine what a scheduler shares out"))
     add_search(_command(commands, "search", _search, "find good parameters by the mean of repeated runs (Optuna)"))
     collect = _command(commands, "collect", _collect, "write the table and the figure of all runs in a folder")
     collect.add_argument("out", type=Path)
@@ -105,13 +120,13 @@ def _course(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     options.jobs = 1
-    return _grid(options, _read(options, lambda entry, text: [entry.read(text)]))
+    return _grid(options, _read(options, lambda entry, text: [entry.read(text)]), None)
 
 
 def _sweep(options: argparse.Namespace) -> int:
     from mldrl_lite.runs.notebook.parameters import Declared
 
-    return _grid(options, _read(options, Declared.read_several))
+    return _grid(options, _read(options, Declared.read_several), chosen_cluster(options))
 
 
 def _search(options: argparse.Namespace) -> int:
@@ -128,23 +143,25 @@ def _read(options: argparse.Namespace, read: "Callable[[Declared, str], list[Any
     return check_grid({name: read(names[name], text) for name, text in texts.items()}, names, stem)
 
 
-def _grid(options: argparse.Namespace, grid: Mapping[str, Any]) -> int:
-    from mldrl_lite.runs.results.table import table_of_runs
-    from mldrl_lite.runs.sweeps.sweep import Interrupted, sweep
+def _grid(options: argparse.Namespace, grid: Mapping[str, Any], engine: "Engine | None") -> int:
+    from mldrl_lite.runs.sweeps.sweep import Interrupted, sweep_table
 
     check_format(options.format)
     out = options.out or Path("runs", f"sweep_{options.notebook.stem}")
-    chosen = {"jobs": options.jobs, "kernel": options.kernel, "cwd": options.cwd, "again": options.again}
+    taken = Limits(options.timeout, options.memory, options.retries)
+    chosen = {"kernel": options.kernel, "cwd": options.cwd, "again": options.again, "fail_fast": options.fail_fast}
     try:
-        rows = sweep(options.notebook, grid, out, **chosen, **limits(options))
+        table = sweep_table(options.notebook, grid, out, options.jobs, engine, taken, **chosen)
     except Interrupted as interrupted:
         if interrupted.table:
             _show(interrupted.table, out, options.format)
         else:
             print(f"{out} holds very many runs: mldrl-lite collect shows them", file=STANDARD_ERROR)
+        if interrupted.why:
+            print(f"mldrl-lite: {interrupted.why}", file=STANDARD_ERROR)
         print("interrupted: the same command does the rest", file=STANDARD_ERROR)
         return _INTERRUPTED
-    return _show(table_of_runs(out).only(rows["run"]), out, options.format)
+    return _show(table, out, options.format)
 
 
 def _collect(options: argparse.Namespace) -> int:
@@ -209,7 +226,7 @@ def _printed(table: "Table", layout: str) -> str:
     if layout in ("json", "csv"):
         return as_table(table.columns, table.rows, layout)
     hidden = (
-        {*_fixed(table), "error", "run"}
+        {*_fixed(table), "error", "run", "versions"}
         | ({"warnings"} if _warnings(table) else set())
         | ({"fingerprint"} if not any(table.values("fingerprint")) else set())
     )
@@ -232,10 +249,23 @@ def _remarks(table: "Table", out: Path) -> Iterator[str]:
     if fixed := _fixed(table):
         yield "in all: " + ", ".join(f"{name} = {code(table.rows[0][name])}" for name in fixed)
     yield from (f"{row['run']} failed: {row['error']}" for row in table.rows if row["status"] == "failed")
+    yield from _of_machines(table)
     for text, runs in _warnings(table).items():
         yield f"{runs[0]}{f' and {len(runs) - 1} more' if runs[1:] else ''} warned: {text}"
     counts = ", ".join(f"{count} {status}" for status, count in Counter(table.values("status")).most_common())
     yield f"{counts} in {out}: {', '.join(name for name in SUMMARY if (out / name).is_file())}"
+
+
+def _of_machines(table: "Table") -> Iterator[str]:
+    """Say which versions the runs on a cluster had, once if they were the same on all hosts."""
+    if "versions" not in table.columns:
+        return
+    hosts: dict[str, set[str]] = {}
+    for row in table.rows:
+        if text := row.get("versions"):
+            hosts.setdefault(text, set()).add(row.get("host", ""))
+    for text, names in hosts.items():
+        yield f"{'on ' + ', '.join(sorted(names)) if len(hosts) > 1 else 'on all hosts'}: {text}"
 
 
 def _warnings(table: "Table") -> dict[str, list[str]]:

@@ -84,6 +84,7 @@ def test_the_core_and_the_room_of_the_trainer_need_no_extra(folder: str):
         ("tensorboard", "from mldrl_lite.figures import read_scalars; read_scalars('.')", "course"),
         ("papermill", "from mldrl_lite import sweep", "run"),
         ("nbformat", "from mldrl_lite.runs import run_notebook", "run"),
+        ("distributed", "from mldrl_lite.runs.cluster.cluster import Cluster; Cluster('tcp://127.0.0.1:1')", "cluster"),
         ("pooch", "from mldrl_lite import load; load('ROSMAP')", "course"),
         ("PIL", "from mldrl_lite.runs import store", "run"),
     ],

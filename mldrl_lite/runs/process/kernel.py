@@ -42,6 +42,8 @@ class Kernel(AsyncKernelManager):
 
     mark = ""
     """By which the processes that it starts are known."""
+    owner: int | None = None
+    """The thread that drives it."""
     inner_pid: int | None = None
     """The process that runs the cells; of a warm kernel, it is another than the one that Jupyter has started."""
     _sockets = ""
@@ -51,7 +53,7 @@ class Kernel(AsyncKernelManager):
             self._choose_sockets()
         streams = {"stdout": self.log_to, "stderr": self.log_to} if self.log_to else {}
         chosen = {"env": environment(), **streams, **options}
-        self.mark = chosen["env"].get(strays.MARK, "")
+        self.mark, self.owner = chosen["env"].get(strays.MARK, ""), threading.get_ident()
         await super()._async_start_kernel(**chosen)
         self._alive.add(self)
 
@@ -129,10 +131,15 @@ def _say_once(line: str) -> None:
     tqdm.write(line, file=STANDARD_ERROR)
 
 
-def end_kernels() -> None:
-    """Kill every kernel that this process drives; whoever waits for one gets an error within a second."""
+def end_kernels(owner: int | None = None) -> None:
+    """Kill every kernel that this process drives; whoever waits for one gets an error within a second.
+
+    Args:
+        owner: only those that this thread drives.
+    """
     for kernel in list(Kernel._alive):
-        kernel.end()
+        if owner in (None, kernel.owner):
+            kernel.end()
 
 
 @contextmanager

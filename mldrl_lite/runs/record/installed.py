@@ -64,6 +64,11 @@ def version_of(name: str, site: Site) -> str:
     return (package and package.version) or ""
 
 
+def public(version: str) -> str:
+    """Return a version without the name of its build: 2.13.0 for 2.13.0+cpu."""
+    return version.partition("+")[0]
+
+
 @cache
 def distribution_of(module: str, site: Site) -> str:
     """Return the name of the package that a module is installed by; "" when none has it."""

@@ -253,9 +253,10 @@ def _changed_reads(held: Mapping[str, Any], notebook: str, out: str) -> Iterator
     if held["data"]:
         yield from _new_files(held, folder, out)
     site = tuple(held["site"])
+    elsewhere = bool(site) and not any(map(os.path.isdir, site))  # another machine's; its build may be another, too
     for name, then in held["packages"].items():
-        now = installed.version_of(name, site)
-        if now != then:
+        now = installed.version_of(name, () if elsewhere else site)
+        if now != then and not (elsewhere and installed.public(now) == installed.public(then)):
             yield f"{name} was {then}, " + (f"now {now}" if now else "and is no longer installed")
     if not held["watched"] and held.get("package") != package_sha():
         yield "the code of mldrl_lite changed"

@@ -13,7 +13,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,6 +33,8 @@ FAILED = "~failed"
 """The end of the name of a failed run's folder."""
 OWN = ("seconds", "status", "error", "fingerprint", "run")
 """What the table says of each run besides its parameters and its result."""
+ON_A_CLUSTER = ("host", "versions")
+"""What the table says besides of runs on other machines."""
 _TEXTS, _NUMBERS = ("stem", "fingerprint", "status", "error"), ("ended", "seconds")
 _KINDS = dict.fromkeys(("given", "parameters", "origin", "values"), dict)
 _KINDS |= dict.fromkeys(_TEXTS, str) | dict.fromkeys(_NUMBERS, (int, float))
@@ -72,6 +74,8 @@ class Job:
     """The sweep that this job belongs to."""
     limits: Limits = field(default_factory=Limits)
     """What the run may take."""
+    machine: Mapping[str, str] = field(default_factory=dict)
+    """Of a run on a cluster: the host that runs it, and the versions there."""
 
     @property
     def stem(self) -> str:
@@ -131,27 +135,37 @@ def _looks_otherwise(given: Mapping[str, Any]) -> bool:
 # Run and keep
 
 
-def execute(job: Job) -> str:
+def execute(job: Job, wanted: Callable[[], bool] = lambda: True) -> str:
     """Run one job and leave its folder; return `ok`, `failed`, or `dropped` when its sweep is no longer the one.
 
-    The run is written into a temporary folder beside, and renamed when all is there.
+    The run is written into a temporary folder beside, and renamed when all is there. What the same sweep holds already
+    is not run again: an engine that has lost an answer asks a second time.
+
+    Args:
+        job: the run.
+        wanted: says whether anybody still waits for it; asked before something is kept or tried again.
     """
     if not _is_current(job):
         return "dropped"
+    if held := held_by_sweep(job):
+        return held["status"]
     folder = new_folder(job)
     start = time.perf_counter()
     try:
-        error = retried(partial(_run_cells, job, folder), job.limits, partial(_emptied, job, folder))
+        error = retried(partial(_run_cells, job, folder), job.limits, partial(_emptied, job, folder, wanted))
     except Exception as failure:
         gone = "a cell has deleted the folder of the run" if not folder.is_dir() else ""
         error = gone or f"the worker failed: {_words(failure)}"
+    if not wanted():
+        shutil.rmtree(folder, ignore_errors=True)
+        return "dropped"
     return keep(job, folder, error, time.perf_counter() - start)
 
 
-def _emptied(job: Job, folder: Path) -> bool:
+def _emptied(job: Job, folder: Path, wanted: Callable[[], bool]) -> bool:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    return _is_current(job)
+    return wanted() and _is_current(job)
 
 
 def _run_cells(job: Job, folder: Path) -> str:
@@ -268,6 +282,8 @@ def _words(failure: Exception) -> str:
 def _write_record(job: Job, folder: Path, outcome: Mapping[str, Any], made_from: Mapping[str, Any]) -> None:
     record = {
         "stem": job.stem,
+        "sweep": job.token,
+        **({"machine": dict(job.machine)} if job.machine else {}),
         "given": to_json(dict(job.given)),
         "parameters": to_json(job.every),
         "origin": made_from,
@@ -317,6 +333,12 @@ def is_done(job: Job) -> bool:
     return not origin.differences(held["origin"], job.origin, job.data, job.out)
 
 
+def held_by_sweep(job: Job) -> dict[str, Any] | None:
+    """Return the record of this run that the same sweep has left, whether it ended well or failed; None without one."""
+    found = (read_record(place) for place in (job.place, job.failed_place))
+    return next((held for held in found if job.token and held and held.get("sweep") == job.token), None)
+
+
 def same(given: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Say whether two sets of parameters are the same; not a number is the same as itself here."""
     return _canonical(given) == _canonical(other)
@@ -326,12 +348,19 @@ def _canonical(given: Mapping[str, Any]) -> str:
     return json.dumps(to_json(dict(given)), sort_keys=True)
 
 
-def records(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the runs in a folder, with their records; a failed one beside a good one says so."""
-    if not folder.is_dir():
-        return []
-    names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    found = {path: record for name in names if (record := read_record(path := folder / name))}
+def records(folder: Path, told: Mapping[str, dict[str, Any]] | None = None) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the runs in a folder, with their records; a failed one beside a good one says so.
+
+    Args:
+        folder: the folder of a sweep.
+        told: records by name that other machines have told of, and that this one may not see yet.
+    """
+    names = {name for name in os.listdir(folder) if not name.startswith(".")} if folder.is_dir() else set()
+    found = {
+        path: record
+        for name in sorted(names | set(told or ()))
+        if (record := _newer(read_record(path := folder / name), (told or {}).get(name)))
+    }
     for path, record in found.items():
         good = path.with_name(path.name.removesuffix(FAILED))
         if good != path and good in found:
@@ -339,12 +368,25 @@ def records(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
     return list(found.items())
 
 
+def _newer(one: dict[str, Any] | None, other: dict[str, Any] | None) -> dict[str, Any] | None:
+    return max((record for record in (one, other) if record), key=lambda record: record["ended"], default=None)
+
+
 def read_record(folder: Path) -> dict[str, Any] | None:
     """Return the record of the run in a folder, or None when there is no whole run."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return parse_record((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def parse_record(text: str) -> dict[str, Any] | None:
+    """Return a record from its text, or None when it is not whole.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    record = json.loads(text)
     whole = isinstance(record, dict) and all(isinstance(record.get(key), kind) for key, kind in _KINDS.items())
     if not whole:
         return None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mldrl_lite.messages import InputError
 from mldrl_lite.runs.notebook.values import code, sort_key
 from mldrl_lite.runs.record.origin import look_anew
-from mldrl_lite.runs.record.record import OWN, outdated, records
+from mldrl_lite.runs.record.record import ON_A_CLUSTER, OWN, outdated, records
 from mldrl_lite.runs.results.formats import as_csv, frame
 from mldrl_lite.runs.search.folder import hides_test_results, is_test
 
@@ -40,7 +40,8 @@ class Table:
     @property
     def columns(self) -> list[str]:
         """The names of the columns, in their order."""
-        return [*self.parameters, *self.metrics, *OWN]
+        machines = [name for name in ON_A_CLUSTER if any(name in row for row in self.rows)]
+        return list(dict.fromkeys([*self.parameters, *self.metrics, *machines, *OWN]))
 
     def only(self, runs: Collection[str]) -> "Table":
         """Return the rows of these runs, in this order."""
@@ -67,18 +68,22 @@ def collect(out: str | Path) -> "pd.DataFrame":
     return summarise(out).frame()
 
 
-def summarise(out: str | Path) -> Table:
+def summarise(out: str | Path, told: Mapping[str, dict[str, Any]] | None = None) -> Table:
     """Return the table of all runs in a folder, and write it there as `results.csv` and `results.png`.
 
     A run is marked `outdated` when something that it was made from has changed since. Without numbers to draw there is
     no picture, and while the table stays as it was, the picture does, too.
+
+    Args:
+        out: the folder.
+        told: see `records`.
 
     Raises:
         InputError: the folder holds no run.
     """
     folder = Path(out)
     look_anew()
-    table = table_of_runs(folder)
+    table = table_of_runs(folder, told)
     if not table.rows:
         raise InputError(f"No run in {str(out)!r}: give the folder that a sweep has written.")
     with told_unless_written(f"{TABLE} and {FIGURE}", folder):
@@ -104,18 +109,18 @@ def _write(table: Table, folder: Path) -> None:
         _draw(shown, folder)
 
 
-def table_of_runs(folder: str | Path) -> Table:
+def table_of_runs(folder: str | Path, told: Mapping[str, dict[str, Any]] | None = None) -> Table:
     """Return the runs in a folder as they are, without writing anything; see `summarise`.
 
     In the folder of a search, results of test data are left out until they have been asked for.
     """
-    found = records(Path(folder))
+    found = records(Path(folder), told)
     all_records = [record for _, record in found]
     names = {name for record in all_records for name in record["given"]}
     order = dict.fromkeys(name for record in all_records for name in record["parameters"])
     names = [name for name in order if name in names]
     rows = [_row(record, names, folder) | {"run": path.name} for path, record in found]
-    metrics = dict.fromkeys(name for row in rows for name in row if name not in (*names, *OWN))
+    metrics = dict.fromkeys(name for row in rows for name in row if name not in (*names, *ON_A_CLUSTER, *OWN))
     if hides_test_results(Path(folder)):
         metrics = [name for name in metrics if not is_test(name)]
     rows.sort(key=lambda row: [sort_key(row[name]) for name in names])
@@ -127,16 +132,26 @@ def _row(record: Mapping[str, Any], names: Sequence[str], folder: str | Path) ->
     fingerprint = record["fingerprint"] or values.get("fingerprint", "")
     values.pop("fingerprint", None)
     doubts = {"warnings": " ".join(map(str, record["warnings"]))} if isinstance(record.get("warnings"), list) else {}
-    taken = {*record["parameters"], *OWN, *doubts}
+    machine = _machine(record)
+    taken = {*record["parameters"], *machine, *OWN, *doubts}
     return {
         **{name: record["parameters"].get(name) for name in names},
         **{f"result_{name}" if name in taken else name: value for name, value in values.items()},
         **doubts,
+        **{name: text for name, text in machine.items() if name not in record["parameters"]},
         "seconds": record["seconds"],
         "status": "outdated" if record["status"] == "ok" and outdated(record, folder) else record["status"],
         "error": record["error"],
         "fingerprint": fingerprint,
     }
+
+
+def _machine(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return the host of a run on a cluster, and the versions there in one text."""
+    if not (known := record.get("machine")):
+        return {}
+    versions = ", ".join(f"{name} {number}" for name, number in known.items() if name != "host")
+    return {"host": known.get("host", ""), "versions": versions}
 
 
 def write_table(table: Table, folder: Path) -> bool:

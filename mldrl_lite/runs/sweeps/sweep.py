@@ -16,7 +16,7 @@ import sys
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from mldrl_lite.messages import Scalar, require
 from mldrl_lite.runs import launch  # noqa: F401 - its packages are missed now, and not in every run
 from mldrl_lite.runs.notebook.places import cannot_write
 from mldrl_lite.runs.process.interrupts import Interrupts, heard_between_steps
-from mldrl_lite.runs.process.kernel import end_kernels, threads
+from mldrl_lite.runs.process.kernel import end_kernels
 from mldrl_lite.runs.process.limits import Limits, allow_files
 from mldrl_lite.runs.process.strays import end_all
 from mldrl_lite.runs.progress import STANDARD_ERROR, bar_options
@@ -41,12 +41,14 @@ from mldrl_lite.runs.record.record import (
     Job,
     clear_leftovers,
     execute,
+    held_by_sweep,
     is_done,
     keep,
     new_folder,
     read_record,
 )
-from mldrl_lite.runs.results.table import Table, collect, table_of_runs, write_table
+from mldrl_lite.runs.results.table import Table, summarise, table_of_runs, write_table
+from mldrl_lite.runs.sweeps.engines import Engine, EngineLostError, Threads
 from mldrl_lite.runs.sweeps.plan import installed_kernel, plan_jobs
 
 if TYPE_CHECKING:
@@ -58,20 +60,24 @@ class Interrupted(KeyboardInterrupt):
 
     Attributes:
         table: the table of all runs in the folder; None where there are very many.
+        why: what has ended it, if nobody has asked for it.
     """
 
-    def __init__(self, table: Table | None) -> None:
-        super().__init__()
-        self.table = table
+    def __init__(self, table: Table | None, why: str = "") -> None:
+        super().__init__(why)
+        self.table, self.why = table, why
+
+
+Grid = Mapping[str, Scalar | Iterable[Scalar]] | Sequence[Mapping[str, Scalar | Iterable[Scalar]]]
 
 
 def sweep(
     notebook: str | Path,
-    grid: Mapping[str, Scalar | Iterable[Scalar]] | Sequence[Mapping[str, Scalar | Iterable[Scalar]]],
+    grid: Grid,
     out: str | Path,
     *,
     jobs: int = 1,
-    executor: Executor | None = None,
+    executor: Executor | Engine | None = None,
     kernel: str | None = None,
     cwd: str | Path | None = None,
     progress: bool = True,
@@ -94,8 +100,9 @@ def sweep(
             lists); several grids run one after the other.
         out: the folder of the runs; it may hold runs of the same notebook with other parameters.
         jobs: how many run at once, each in a kernel of its own with one thread, unless OMP_NUM_THREADS says otherwise.
-        executor: takes the place of `jobs`. Runs are submitted to it as `execute(job)`, which can be pickled; its
-            workers must see the folder `out` under the same path.
+        executor: takes the place of `jobs`: a `mldrl_lite.runs.cluster.cluster.Cluster`, or any executor. To that, runs
+            are submitted as `execute(job)`, which can be pickled; its workers must see the folder `out` under the same
+            path.
         kernel: the name of the Jupyter kernel.
         cwd: the folder that the notebook runs in; its own by default. Relative paths in `grid` are relative to the
             folder of the caller.
@@ -115,30 +122,49 @@ def sweep(
         InputError: a parameter that the notebook does not declare, a value of another type, or a folder that cannot be
             used; nothing has been started then.
         Interrupted: after this process's kernels have been ended and results.csv written. What an `executor` has under
-            way in other processes goes on there, and is not kept.
+            way in other processes goes on there, and is not kept; a `Cluster` ends it.
     """
+    engine = executor if isinstance(executor, Engine) else Engine(executor) if executor else None
+    chosen = {"kernel": kernel, "cwd": cwd, "progress": progress, "again": again, "fail_fast": fail_fast}
+    return sweep_table(notebook, grid, out, jobs, engine, Limits(timeout, memory, retries), **chosen).frame()
+
+
+def sweep_table(
+    notebook: str | Path,
+    grid: Grid,
+    out: str | Path,
+    jobs: int,
+    engine: Engine | None,
+    limits: Limits,
+    *,
+    kernel: str | None = None,
+    cwd: str | Path | None = None,
+    progress: bool = True,
+    again: bool = False,
+    fail_fast: bool = False,
+) -> Table:
+    """Do what `sweep` does, and return its table without pandas."""
     require("jobs", jobs, int, at_least=1)
-    limits = Limits(timeout, memory, retries)
     limits.check()
     look_anew()
-    plan = plan_jobs(notebook, grid, out, kernel if executor else installed_kernel(notebook, kernel), cwd)
-    if executor is None:
+    plan = plan_jobs(notebook, grid, out, kernel if engine else installed_kernel(notebook, kernel), cwd)
+    if engine is None:
         allow_files(min(jobs, len(plan)))
+        engine = Threads(jobs)
     folder = Path(plan[0].out)
     with sweep_lock(folder) as lock:
         plan = [replace(job, token=lock.token, limits=limits) for job in plan]
         clear_leftovers(folder)
         todo = [job for job in plan if again or not is_done(job)]
-        pool = threads(min(jobs, len(todo) or 1)) if executor is None else nullcontext(executor)
         try:
-            at_once = 2 * jobs if executor is None else _IN_AN_EXECUTOR
-            _run(todo, pool, at_once, lock, _bar(plan, todo, progress), fail_fast)
-        except KeyboardInterrupt:
-            raise Interrupted(_last_table(folder)) from None
+            with engine.started(plan, todo, progress) as pool:
+                _run(todo, engine, pool, lock, _bar(plan, todo, progress), fail_fast)
+        except (KeyboardInterrupt, EngineLostError) as ended:
+            raise Interrupted(_last_table(folder), str(ended)) from None
         finally:
             end_all()
             clear_leftovers(folder)
-    return _rows_of(collect(folder), plan, {job.name for job in todo})
+    return _rows_of(summarise(folder, engine.told()), plan, {job.name for job in todo})
 
 
 def _last_table(folder: Path) -> Table | None:
@@ -152,23 +178,19 @@ def _last_table(folder: Path) -> Table | None:
 
 
 _MOST_ROWS = 10_000
-_IN_AN_EXECUTOR = 1_000
-"""So many runs are submitted to somebody else's executor at a time; how many it runs at once, it does not tell."""
 
 
 class _Flight:
     """The runs that are under way: few at a time, so that an end in their midst has little to undo."""
 
-    executor: Executor
-
-    def __init__(self, jobs: Sequence[Job], at_once: int) -> None:
-        self.waiting, self.at_once = deque(jobs), at_once
+    def __init__(self, jobs: Sequence[Job], engine: Engine, executor: Executor) -> None:
+        self.waiting, self.engine, self.executor = deque(jobs), engine, executor
         self.futures: dict[Future, Job] = {}
         self.events: SimpleQueue[Future | None] = SimpleQueue()
 
     def fill(self) -> None:
         """Submit runs until enough are under way."""
-        while self.waiting and len(self.futures) < self.at_once:
+        while self.waiting and len(self.futures) < self.engine.at_once:
             job = self.waiting.popleft()
             future = self.executor.submit(execute, job)
             self.futures[future] = job
@@ -183,11 +205,9 @@ class _Flight:
         return future and (future, self.futures.pop(future))
 
 
-def _run(
-    jobs: Sequence[Job], pool: AbstractContextManager[Executor], at_once: int, lock: Lock, bar: tqdm, fail_fast: bool
-) -> None:
-    flight = _Flight(jobs, at_once)
-    with heard_between_steps(partial(flight.events.put, None)) as interrupts, bar, pool as flight.executor:
+def _run(jobs: Sequence[Job], engine: Engine, pool: Executor, lock: Lock, bar: tqdm, fail_fast: bool) -> None:
+    flight = _Flight(jobs, engine, pool)
+    with heard_between_steps(partial(flight.events.put, None)) as interrupts, bar:
         try:
             _go_through(flight, interrupts, lock, bar, fail_fast)
         except BaseException:
@@ -209,28 +229,43 @@ def _go_through(flight: _Flight, interrupts: Interrupts, lock: Lock, bar: tqdm, 
         interrupts.check()
         lock.renew()
         if ended:
-            failures += _settle(*ended, bar)
-            bar.set_postfix_str(f"{failures} failed" if failures else "", refresh=False)
+            failures += _settle(*ended, flight.engine, bar)
             bar.update()
+        failed = f"{failures} failed" if failures else ""
+        bar.set_postfix_str("; ".join(filter(None, (failed, flight.engine.words()))), refresh=False)
         if sys.stderr and sys.stderr.isatty():
             bar.refresh()  # the clock goes on; a log file needs no line a second
 
 
-def _settle(future: Future, job: Job, bar: tqdm) -> bool:
-    """Say whether a run failed, and record what its worker could not."""
-    try:
-        error = future.exception()
-        if error is None and future.result() == "dropped":
-            error = RuntimeError(f"it does not see the file {LOCK} of this sweep in {job.out!r}")
-    except CancelledError as cancelled:
-        error = cancelled
-    if error is not None:
+def _settle(future: Future, job: Job, engine: Engine, bar: tqdm) -> bool:
+    """Say whether a run failed, and record what its worker could not.
+
+    Raises:
+        EngineLostError: it has not run, nor will others.
+    """
+    error = _error_of(future, job)
+    if error is None and future.result() == "ok":
+        return False
+    if error is None:
+        held = read_record(job.failed_place) or engine.told().get(job.failed_place.name)
+    elif (held := held_by_sweep(job)) is None:
         _record_loss(job, error)
         return _told(str(error), job, bar)
-    if future.result() == "ok":
+    if held and held["status"] == "ok":
         return False
-    held = read_record(job.failed_place)
     return _told(held["error"] if held else "its folder is gone", job, bar)
+
+
+def _error_of(future: Future, job: Job) -> BaseException | None:
+    try:
+        error = future.exception()
+    except CancelledError:
+        raise EngineLostError("what was to run the runs has dropped them") from None
+    if isinstance(error, EngineLostError):
+        raise error
+    if error is None and future.result() == "dropped":
+        return RuntimeError(f"it does not see the file {LOCK} of this sweep in {job.out!r}")
+    return error
 
 
 def _told(error: str, job: Job, bar: tqdm) -> bool:
@@ -254,8 +289,8 @@ def _bar(plan: Sequence[Job], todo: Sequence[Job], progress: bool) -> tqdm:
     return tqdm(desc=plan[0].stem, disable=not progress, **shape, **bar_options())
 
 
-def _rows_of(rows: "pd.DataFrame", plan: Sequence[Job], tried: Collection[str]) -> "pd.DataFrame":
+def _rows_of(table: Table, plan: Sequence[Job], tried: Collection[str]) -> Table:
     """Return the rows of this plan, in its order: of a run that was tried and failed, the failure."""
-    place = {name: i for i, name in enumerate(rows["run"])}
-    names = [job.name + FAILED if job.name in tried and job.name + FAILED in place else job.name for job in plan]
-    return rows.iloc[[place[name] for name in names if name in place]].reset_index(drop=True)
+    there = set(table.values("run"))
+    failed = {job.name for job in plan if job.name in tried and job.name + FAILED in there}
+    return table.only([job.name + FAILED if job.name in failed else job.name for job in plan])
