@@ -45,7 +45,7 @@ def draw_rises(studies: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     """Draw by how much the accuracy rises at the picked look, where it was picked and on other samples.
 
     Args:
-        studies: the findings `rises` by title: mean, and where 90 % of the random cuts lie.
+        studies: the findings `rises` by title: mean, and where the middle 90 % of the random cuts lie.
     """
     figure, panels = _panels(list(studies), 1.9, sharey=True)
     for axes, rises in zip(panels, studies.values(), strict=True):
@@ -61,7 +61,7 @@ def draw_rises(studies: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
 
 
 def draw_intervals(studies: Mapping[str, Findings], metric: str = "auroc", claim_in: str = "") -> Figure:
-    """Draw mean, sd over the runs and bootstrap interval of each model.
+    """Draw mean, sd over the runs and bootstrap interval of each model; a row that a study has not stays empty.
 
     Args:
         studies: findings by title, of which `summary` is drawn.
@@ -69,9 +69,10 @@ def draw_intervals(studies: Mapping[str, Findings], metric: str = "auroc", claim
         claim_in: the title of the study that the paper's claim is about, where it is drawn as a band.
     """
     figure, panels = _panels(list(studies), 3.9, sharey=True)
-    for axes, (title, found) in zip(panels, studies.items(), strict=True):
-        rows = table_of(found, "summary").xs(metric, level="metric").drop(index="script of 2023")
-        _interval_rows(axes, rows)
+    tables = [table_of(found, "summary").xs(metric, level="metric") for found in studies.values()]
+    models = max((table.index for table in tables), key=len).drop("script of 2023")
+    for axes, title, table in zip(panels, studies, tables, strict=True):
+        _interval_rows(axes, rows := table.reindex(models))
         if title == claim_in:
             claim, sd = CLAIM[metric]
             axes.axvspan(claim - sd, claim + sd, color=COLOURS["grey"], alpha=0.2, linewidth=0)
@@ -85,26 +86,26 @@ def _interval_rows(axes: Axes, rows: pd.DataFrame) -> None:
     heights, mean, sd = np.arange(len(rows)), rows["mean"], rows["sd"].astype(float)
     colours = [COLOURS["orange" if name == BEST_LOOK else "blue"] for name in rows.index]
     axes.hlines(heights, rows["low"], rows["high"], color=colours, linewidth=1)
-    axes.hlines(heights, mean - sd, mean + sd, color=colours, linewidth=5, alpha=0.4)
-    axes.scatter(mean, heights, color=colours, zorder=3, s=22)
+    axes.hlines(heights, mean - sd, mean + sd, color=colours, linewidth=9, alpha=0.45)
+    axes.scatter(mean, heights, color=colours, zorder=3, s=9)
+    for height, value, colour in zip(heights, mean, colours, strict=True):
+        if not np.isnan(value):
+            axes.text(value, height - 0.27, f"{value:.3f}", color=colour, ha="center", fontsize=7.5)
     axes.set_yticks(heights, rows.index)
 
 
-def draw_sureness(studies: Mapping[str, Findings]) -> Figure:
-    """Draw, for a few models, the share of answers that are right against how sure the model is on average.
+def draw_reliability(studies: Mapping[str, Findings]) -> Figure:
+    """Draw, for a few models, the share of answers that are right against how sure the model is: a dot per part.
 
     Args:
-        studies: findings by title, of which `sureness` is drawn.
+        studies: findings by title, of which `reliability` is drawn.
     """
-    figure, panels = _panels(list(studies), 3.4)
+    figure, panels = _panels(list(studies), 3.4, sharey=True)
     for axes, found in zip(panels, studies.values(), strict=True):
-        table = table_of(found, "sureness")
-        low, high = table.to_numpy().min() - 0.06, table.to_numpy().max() + 0.06
-        axes.plot([low, high], [low, high], color=COLOURS["grey"], linestyle=":", linewidth=1)
-        for place, ((name, (sure, right)), colour) in enumerate(
-            zip(table.iterrows(), ("grey", "blue", "green"), strict=False)
-        ):
-            axes.plot(sure, right, "o", color=COLOURS[colour])
+        axes.plot([0.5, 1], [0.5, 1], color=COLOURS["grey"], linestyle=":", linewidth=1)
+        tables = table_of(found, "reliability").groupby(level="model", sort=False)
+        for place, ((name, table), colour) in enumerate(zip(tables, ("grey", "blue", "green"), strict=False)):
+            axes.plot(table["how sure"], table["share right"], "o-", color=COLOURS[colour], linewidth=1)
             axes.text(0.97, 0.05 + 0.08 * place, name, color=COLOURS[colour], ha="right", transform=axes.transAxes)
-        axes.set(xlabel="how sure, on average", ylabel="share that is right", xlim=(low, high), ylim=(low, high))
+        axes.set(xlabel="how sure", ylabel="share that is right", xlim=(0.48, 1.02), ylim=(0, 1.05))
     return figure

@@ -22,6 +22,8 @@ Findings = dict[str, Any]
 BEST_LOOK = "best of the looks"
 REFERENCE = "published protocol"
 RIVALS = ("logistic regression", "shrinkage LDA", CHOSEN, ENSEMBLES)
+SURE = ("logistic regression", REFERENCE, CHOSEN)
+"""Of these, `sureness` and `reliability` are asked."""
 METRICS = ("accuracy", "f1", "auroc")
 
 CLAIM = pd.DataFrame({"accuracy": [0.842, 0.013], "f1": [0.846, 0.007], "auroc": [0.912, 0.007]}, index=["mean", "sd"])
@@ -63,7 +65,7 @@ def rows_of_rises(found: pd.DataFrame) -> list[dict[str, Any]]:
     return _rows(found.describe(percentiles=[0.05, 0.95]).T[["mean", "5%", "95%"]].rename_axis("half"))
 
 
-def summarise(labels: Ints, results: Mapping[str, Floats], watched: Floats) -> pd.DataFrame:
+def summarise(labels: Ints, results: Mapping[str, Floats], watched: Floats | None = None) -> pd.DataFrame:
     """Return a row per model and metric: `n` runs, `mean`, `sd`, and `low` and `high` of the bootstrap.
 
     Args:
@@ -71,10 +73,11 @@ def summarise(labels: Ints, results: Mapping[str, Floats], watched: Floats) -> p
         results: class probabilities, shape (R, N, 2), by model.
         watched: those of the reference at all looks, shape (R, L, N, 2); picking each metric's best adds a row.
     """
-    curves, runs = look_scores(labels, watched), np.arange(len(watched))
-    picked = {m: summary(labels, watched[runs, curves[m].argmax(axis=1)]).loc[m] for m in METRICS}
     tables = {name: summary(labels, p) for name, p in results.items() if name not in (CHOSEN, ENSEMBLES)}
-    tables[BEST_LOOK] = pd.DataFrame(picked).T
+    if watched is not None:
+        curves, runs = look_scores(labels, watched), np.arange(len(watched))
+        picked = {m: summary(labels, watched[runs, curves[m].argmax(axis=1)]).loc[m] for m in METRICS}
+        tables[BEST_LOOK] = pd.DataFrame(picked).T
     tables |= {name: summary(labels, results[name]) for name in (CHOSEN, ENSEMBLES) if name in results}
     return pd.concat(tables, names=["model", "metric"])
 
@@ -92,14 +95,37 @@ def differences(labels: Ints, results: Mapping[str, Floats]) -> pd.DataFrame:
     return pd.concat(tables, names=["model", "metric"])
 
 
-def sureness(labels: Ints, results: Mapping[str, Floats]) -> pd.DataFrame:
-    """Return, for each model, how sure it is of its answers on average, and the share that is right."""
-    rows = {
-        name: (p.max(axis=2).mean(), (p.argmax(axis=2) == labels).mean())
-        for name, p in results.items()
-        if name in ("logistic regression", REFERENCE, CHOSEN)
-    }
-    return pd.DataFrame(rows, index=["how sure", "share right"]).T.rename_axis("model")
+def sureness(labels: Ints, results: Mapping[str, Floats], resamples: int = 2000) -> pd.DataFrame:
+    """Return, for each model, how sure it is of its answers on average, the share that is right, and the `gap` of both.
+
+    `low` and `high` are the limits of the gap's 95 % bootstrap interval, over the people, as in `bootstrap`.
+    """
+    draws, rows = np.random.default_rng(0).integers(len(labels), size=(resamples, len(labels))), {}
+    for name in SURE:
+        sure, right = _sure_and_right(labels, results[name])
+        gaps = (sure - right).mean(axis=0)  # of each person, over the runs
+        limits = np.quantile(gaps[draws].mean(axis=1), [0.025, 0.975])
+        rows[name] = (sure.mean(), right.mean(), gaps.mean(), *limits)
+    return pd.DataFrame(rows, index=["how sure", "share right", "gap", "low", "high"]).T.rename_axis("model")
+
+
+def reliability(labels: Ints, results: Mapping[str, Floats], parts: int = 4) -> pd.DataFrame:
+    """Sort each model's answers by how sure it is, cut them into equal parts, and say how many of each are right.
+
+    Returns:
+        A row per model and part: how sure on average, and the share that is right; all runs together.
+    """
+    rows = []
+    for name in SURE:
+        sure, right = (values.ravel() for values in _sure_and_right(labels, results[name]))
+        for number, part in enumerate(np.array_split(sure.argsort(kind="stable"), parts)):
+            rows.append((name, number, sure[part].mean(), right[part].mean()))
+    return pd.DataFrame(rows, columns=["model", "part", "how sure", "share right"]).set_index(["model", "part"])
+
+
+def _sure_and_right(labels: Ints, probabilities: Floats) -> tuple[Floats, Floats]:
+    """Return the probability of the class that each of R runs names for each of N people, and whether it is right."""
+    return probabilities.max(axis=2).astype(float), (probabilities.argmax(axis=2) == labels).astype(float)
 
 
 def searched(search: Search) -> dict[str, Any]:
@@ -116,18 +142,30 @@ def searched(search: Search) -> dict[str, Any]:
     }
 
 
-def find(
-    labels: Ints, results: Mapping[str, Floats], watched: Floats, looks: tuple[int, ...], search: Search
-) -> Findings:
-    """Judge a study, and return all that the pictures and sentences of notebook 09 need, in plain values."""
+def looked_at(labels: Ints, watched: Floats, looks: tuple[int, ...]) -> Findings:
+    """Return what looks at the test samples show, in plain values: `looks`, `curves` and `rises`."""
     return {
         "looks": list(looks),
         "curves": {name: curve.round(4).tolist() for name, curve in look_scores(labels, watched).items()},
         "rises": rows_of_rises(rises(labels, watched)),
+    }
+
+
+def find(labels: Ints, results: Mapping[str, Floats], search: Search, watched: Floats | None = None) -> Findings:
+    """Judge a study, and return what the pictures and sentences of notebook 09 need, in plain values.
+
+    Args:
+        labels: of the test samples, shape (N,).
+        results: class probabilities, shape (R, N, 2), by model.
+        search: the one that chose.
+        watched: that of `summarise`.
+    """
+    return {
         "search": searched(search),
         "summary": _rows(summarise(labels, results, watched)),
         "differences": _rows(differences(labels, results)),
         "sureness": _rows(sureness(labels, results)),
+        "reliability": _rows(reliability(labels, results)),
     }
 
 
@@ -138,9 +176,9 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def table_of(findings: Findings, part: str) -> pd.DataFrame:
-    """Return `summary`, `differences` or `sureness` of some findings as a table."""
+    """Return `summary`, `differences`, `sureness`, `reliability` or `rises` of some findings as a table."""
     rows = pd.DataFrame(findings[part])
-    return rows.set_index([name for name in ("model", "metric") if name in rows])
+    return rows.set_index([name for name in ("model", "metric", "part", "half") if name in rows])
 
 
 def write_findings(findings: Findings, file: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mldrl_lite import sources
 from mldrl_lite.sources import Samples
-from mldrl_lite.studies.findings import Findings, find, write_findings
+from mldrl_lite.studies.findings import Findings, find, looked_at, write_findings
 from mldrl_lite.studies.fits import process_pool
 from mldrl_lite.studies.judging import ensembles
 from mldrl_lite.studies.recipes import make_task
@@ -61,8 +61,9 @@ def run_study(samples: Samples, settings: Settings, folder: Path, executor: Exec
     chosen = recipe_of(search.best().parameters, settings.share)
     single = run_recipe(chosen, runs_for_ensembles(settings.seeds), task, fits, executor, label=CHOSEN)[:, -1]
     results |= {CHOSEN: single[: settings.seeds], ENSEMBLES: ensembles(single, IN_AN_ENSEMBLE)}
-    counts = {"train": len(train), "test": len(test)}
-    return counts | {"baselines": settled} | find(samples.labels[test], results, watched, looks, search)
+    labels, counts = samples.labels[test], {"train": len(train), "test": len(test)}
+    seen = looked_at(labels, watched, looks)
+    return counts | {"baselines": settled} | seen | find(labels, results, search, watched)
 
 
 def origin(settings: Settings, data_type: str) -> dict[str, object]:

@@ -27,6 +27,9 @@ RECIPES = {
 }
 """What is compared before anything is chosen."""
 
+WATCHED = "lr 1e-3, longer"
+"""The recipe that notebook 09 watches in its own run: quick in full, and on `SIMULATED` it learns beyond its best."""
+
 SPACE: dict[str, Range | Values] = {
     "hidden_dim": Values((50, 128, 256, 512)),
     "lr": Range(3e-4, 1e-2, log=True),

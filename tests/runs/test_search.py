@@ -16,7 +16,7 @@ from mldrl_lite.messages import InputError
 from mldrl_lite.runs.notebook.parameters import Declared
 from mldrl_lite.runs.results.table import table_of_runs
 from mldrl_lite.runs.search.folder import alone, hides_test_results, is_test, read_spec, reveal
-from mldrl_lite.runs.search.report import told, told_of_test, write_report
+from mldrl_lite.runs.search.report import draw_search, told, told_of_test, write_report
 from mldrl_lite.runs.search.space import Range, Values, read_space
 from mldrl_lite.runs.search.trials import Goal, Search, Spec, Trial
 from mldrl_lite.runs.sweeps import sweep as sweeps
@@ -203,6 +203,41 @@ def test_the_table_and_the_picture(tmp_path: Path):
     assert f"val_auroc {best.mean:.4g} ± {best.sd:.4g} (mean and standard deviation of 6 repeats over cv)" in told(
         search
     )
+
+
+@pytest.mark.parametrize(
+    ("repeats", "warned"), [([{"cv": 0}, {"cv": 1}], True), ([{"seed": 0}, {"seed": 1}], False), ([{"cv": 3}], False)]
+)
+def test_who_searches_over_folds_is_told_that_their_test_parts_took_part(
+    repeats: list[dict[str, int]], warned: bool, tmp_path: Path
+):
+    search = Search(spec(repeats=tuple(repeats)), tmp_path)
+    search.go_on(2, lambda points: [{"status": "ok", "val_auroc": 0.8} for _ in points])
+    assert ("Over cv, " in told(search)) == warned
+
+
+def test_the_first_ten_trials_are_drawn_at_random_and_later_ones_lie_near_to_what_was_good(tmp_path: Path):
+    tried = {}
+    for sampler in ("tpe", "random"):
+        search = Search(spec(sampler=sampler, prune=False), tmp_path / sampler)
+        search.go_on(30, Pretence())
+        tried[sampler] = [trial.parameters for trial in search.trials()]
+    assert tried["tpe"][:10] == tried["random"][:10]
+    far = {sampler: [abs(math.log10(p["lr"] / 0.003)) for p in points[10:]] for sampler, points in tried.items()}
+    assert sum(far["tpe"]) < sum(far["random"])
+
+
+def test_a_picture_speaks_of_rings_where_it_has_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from matplotlib.figure import Figure
+
+    titles, titled = [], Figure.suptitle
+    monkeypatch.setattr(
+        Figure, "suptitle", lambda self, text, **more: titles.append(text) or titled(self, text, **more)
+    )
+    for name, status in (("a", "ok"), ("b", "pruned")):
+        trials = [Trial(0, {"lr": 0.1}, (0.5,), "ok"), Trial(1, {"lr": 0.2}, (0.4,), status)]
+        draw_search(spec(space={"lr": Range(0.01, 1.0)}), trials, tmp_path / f"{name}.png")
+    assert ["rings" in title for title in titles] == [False, True]
 
 
 def test_trials_without_a_value_have_no_mean():

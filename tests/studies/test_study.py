@@ -78,13 +78,38 @@ def test_looks_are_at_the_start_the_end_and_between():
 
 
 def test_the_pictures_show_every_model(found: findings.Findings):
-    for draw in (comparing.draw_looks, comparing.draw_intervals, comparing.draw_sureness):
+    for draw in (comparing.draw_looks, comparing.draw_intervals, comparing.draw_reliability):
         panels = draw({"here": found, "there": found}).axes
         assert [axes.get_title(loc="left") or axes.get_title() for axes in panels] == ["here", "there"]
     shown = [label.get_text() for label in comparing.draw_intervals({"here": found}).axes[0].get_yticklabels()]
     assert shown == [name for name in table_of(found, "summary").index.unique("model") if name != "script of 2023"]
+    unwatched = found | {"summary": [row for row in found["summary"] if row["model"] != BEST_LOOK]}
+    panel = comparing.draw_intervals({"here": unwatched, "there": found}).axes[0]
+    assert [label.get_text() for label in panel.get_yticklabels()] == shown
     assert len(comparing.draw_rises({"here": found["rises"]}).axes) == 1
     plt.close("all")
+
+
+def runs_of(sure: list[float], right: list[bool]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Labels, and for each model two equal runs that are so sure of their answers, and so often right."""
+    labels, answers = np.zeros(len(sure), int), np.array([sure, 1 - np.array(sure)]).T
+    answers[~np.array(right)] = answers[~np.array(right)][:, ::-1]
+    return labels, dict.fromkeys(findings.SURE, np.stack([answers, answers]))
+
+
+def test_a_gap_between_sureness_and_right_answers_has_an_interval_of_people():
+    table = findings.sureness(*runs_of([0.9] * 100, [True] * 80 + [False] * 20)).loc[CHOSEN]
+    assert table[["how sure", "share right", "gap"]].tolist() == pytest.approx([0.9, 0.8, 0.1])
+    half = 1.96 * np.sqrt(0.8 * 0.2 / 100)  # two equal runs are no more people than one
+    assert table[["low", "high"]].tolist() == pytest.approx([0.1 - half, 0.1 + half], abs=0.012)
+
+
+def test_opposite_errors_cancel_in_the_mean_and_not_in_the_parts():
+    labels, results = runs_of([0.6] * 50 + [0.9] * 50, [True] * 40 + [False] * 10 + [True] * 35 + [False] * 15)
+    assert findings.sureness(labels, results).loc[CHOSEN, "gap"] == pytest.approx(0)
+    parts = findings.reliability(labels, results, parts=2).loc[CHOSEN]
+    assert parts["how sure"].tolist() == pytest.approx([0.6, 0.9])
+    assert parts["share right"].tolist() == pytest.approx([0.8, 0.7])
 
 
 # ---------------------------------------------------------------------------------------------------------------------

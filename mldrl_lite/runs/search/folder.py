@@ -19,6 +19,11 @@ def is_test(name: str) -> bool:
     return "test" in re.split(r"[^a-z]+", name.lower())
 
 
+def is_fold(name: str) -> bool:
+    """Say whether a parameter deals samples out to parts, by its name: `cv`, `fold`, `test_fold`, `split`."""
+    return not {"cv", "fold", "folds", "split"}.isdisjoint(re.split(r"[^a-z]+", name.lower()))
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Make the folder, and hold it for this search.

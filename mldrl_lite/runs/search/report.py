@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mldrl_lite.runs.search.folder import is_test, read_spec
+from mldrl_lite.runs.search.folder import is_fold, is_test, read_spec
 from mldrl_lite.runs.search.space import Range
 from mldrl_lite.runs.search.trials import Search, Spec, Trial
 
@@ -51,15 +51,23 @@ def told(search: Search) -> str:
     lines = [_as_text(search.spec, _best_first(search.spec, trials)[:_SHOWN]), f"{counts} of {len(trials)} trials"]
     lines += [f"trial {trial.number} failed: {trial.error}" for trial in trials if trial.status == "failed"]
     if best:
-        over = ", ".join(dict.fromkeys(name for repeat in search.spec.repeats for name in repeat))
-        n = len(best.values)
+        names, n = dict.fromkeys(name for repeat in search.spec.repeats for name in repeat), len(best.values)
+        over = ", ".join(names)
         spread = f" ± {best.sd:.4g} (mean and standard deviation of {n} repeats over {over})" if n > 1 else " (one run)"
         lines.append(f"best: {_named(best.parameters)}: {metric} {best.mean:.4g}{spread}")
         lines.append(
             f"The best of {len(trials)} means flatters, because chance helped to choose it: judge it on data that the "
             "search has not seen."
         )
+        lines += [_told_of_folds(name) for name in names if is_fold(name) and n > 1]
     return "\n".join(lines)
+
+
+def _told_of_folds(name: str) -> str:
+    return (
+        f"Over {name}, no fold can judge this choice afterwards: the samples that judge in one may have validated in "
+        "another. Search on one fold, over seeds, or keep samples back that are in no fold."
+    )
 
 
 def _best_first(spec: Spec, trials: Iterable[Trial]) -> list[Trial]:
@@ -125,7 +133,8 @@ def draw_search(spec: Spec, trials: Sequence[Trial], file: Path) -> None:
             _draw_parameter(axes, spec, shown, name)
         for axes in panels[1 + len(names) :]:
             axes.set_visible(False)
-        text = f"{len(trials)} trials; dots: mean over repeats; rings: ended early; line: best so far"
+        rings = "; rings: ended early" if any(trial.status != "ok" for trial in shown) else ""
+        text = f"{len(trials)} trials; dots: mean over repeats{rings}; line: best so far"
         figure.suptitle(text, x=0.01, ha="left", fontsize=9)
         figure.savefig(file, dpi=144)
 
@@ -154,7 +163,7 @@ def _draw_parameter(axes: "Axes", spec: Spec, trials: Sequence[Trial], name: str
         _dots(axes, [known.index(value) for value in values], trials)
         axes.set_xticks(range(len(known)), [str(value)[-20:] for value in known])
         axes.set_xlim(-0.5, len(known) - 0.5)
-    axes.set(xlabel=name)
+    axes.set(xlabel=name, title=f"by {name}")
 
 
 def _dots(axes: "Axes", places: Sequence[float], trials: Sequence[Trial]) -> None:

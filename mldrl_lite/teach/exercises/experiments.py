@@ -43,7 +43,9 @@ def check_fair_difference(answer: object) -> Feedback:
 
 
 _GAINS = (-0.03, -0.01, -0.02, -0.06)
-"""Of the larger rate over the smaller one, on the folds that both have; on the fifth, a hard one, its run failed."""
+"""Of 0.01 over 0.001, on the folds that both have; on the fifth, a hard one, the run of 0.01 failed."""
+_SPOILED = 1
+"""The fold on which the run of a third rate failed, which is not compared."""
 
 
 def _sweep(shuffled: bool = False) -> pd.DataFrame:
@@ -51,7 +53,7 @@ def _sweep(shuffled: bool = False) -> pd.DataFrame:
     gains = np.array([*_GAINS, np.nan])
     parts = [
         pd.DataFrame({"cv": folds, "lr": lr, "accuracy": accuracy, "status": "ok"})
-        for lr, accuracy in ((0.001, easy), (0.01, easy + gains))
+        for lr, accuracy in ((0.001, easy), (0.01, easy + gains), (0.1, np.where(folds == _SPOILED, np.nan, 0.6)))
     ]
     table = pd.concat(parts, ignore_index=True)
     table.loc[table["accuracy"].isna(), "status"] = "failed"
@@ -68,6 +70,8 @@ def _judge_fair_difference(gain: float, shuffled: float, back: float) -> Feedbac
         return not_yet("the fold with the failed run counts as no gain; it says nothing either way.")
     if gain > 0:
         return not_yet("it still finds a gain, where each fold shows a loss: are the two means of the same folds?")
+    if math.isclose(gain, float(np.mean(np.delete(_GAINS, _SPOILED))), abs_tol=1e-9):
+        return not_yet("it leaves out a fold that both have, because a third rate in the table lacks it.")
     if math.isclose(gain, float(np.median(_GAINS)), abs_tol=1e-9):
         return not_yet("it is the median of the gains; the mean is asked for.")
     if not math.isclose(gain, shuffled, abs_tol=1e-9):
