@@ -127,7 +127,7 @@ notebooks: install
 	$(BIN)/mldrl-lite store $(NOTEBOOKS)
 	$(BIN)/python -m mldrl_lite.teach.system_picture notebooks/pictures/system.png
 
-# The parts of README.md that other files know: commands, address.
+# The parts of README.md that other files know: commands, minutes, address. (Versions come from make matrix.)
 readme: install
 	$(BIN)/python tests/readme.py
 

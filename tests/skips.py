@@ -11,6 +11,7 @@ ALLOWED = (
     "warm kernels need Linux",
     "this system cannot fork",
     "needs network namespaces",
+    "needs bindfs and FUSE",
     "root may write anywhere",
     "no GPU here",
     "this disk cannot exchange two names",

@@ -26,6 +26,7 @@ from mldrl_lite.kernels import kernelspec, standin
 from mldrl_lite.runs.course import run_course
 from mldrl_lite.runs.launch import execute_notebook
 from mldrl_lite.runs.notebook.file import open_notebook
+from mldrl_lite.studies.bench_cluster import over_workers
 from mldrl_lite.studies.bench_fits import fit_growth, fits
 from mldrl_lite.studies.bench_runs import sweep_empty, thousand_runs
 from mldrl_lite.studies.light import cpu_seconds, light_commands
@@ -207,6 +208,7 @@ PARTS = (
     "two-at-once",
     "sweep-growth",
     "thousand-runs",
+    "cluster",
     "commands",
     "course",
 )
@@ -223,6 +225,7 @@ def measure(parts: Sequence[str], notebooks: Sequence[Path], folder: Path, repea
         "sweep-growth": lambda: sweep_growth(folder / "sweeps"),
         "commands": lambda: commands(folder / "commands", repeats, notebooks[0]),
         "thousand-runs": lambda: thousand_runs(folder / "thousand"),
+        "cluster": lambda: over_workers(folder / "cluster"),
         "course": lambda: course(folder / "course", notebooks),
     }
     whole = Report()

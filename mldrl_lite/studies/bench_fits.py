@@ -32,7 +32,7 @@ def fits(folder: Path, repeats: int, max_epochs: int = 30) -> Report:
     script, recommended, bare = "fit, settings of the 2023 script", "fit, recommended", "fit, bare loop"
     slow_recommended, slow_bare = f"{recommended}, steps of 20 ms", f"{bare}, steps of 20 ms"
     calls = {
-        script: f"seed_settings(out, max_epochs={max_epochs})",
+        script: f"script_settings(out, max_epochs={max_epochs})",
         recommended: f"recommended(out, max_epochs={max_epochs})",
         bare: f"bare_loop(max_epochs={max_epochs})",
         slow_recommended: f"recommended(out, max_epochs={max_epochs}, model_class=speed.SlowStep)",

@@ -115,15 +115,20 @@ def in_a_process(task: Callable[..., float], *arguments: object) -> tuple[float,
 
 def _with_peak(task: Callable[..., float], *arguments: object) -> tuple[float, float]:
     seconds = task(*arguments)
-    return seconds, _peak_mib()
+    return seconds, peak_mib()
 
 
-def _peak_mib() -> float:
+def peak_mib(process: int | None = None) -> float:
+    """Return the peak memory in MiB of a process, by its number, or of this one."""
     # Not getrusage: a process that was started by a large one begins with that one's peak.
     with contextlib.suppress(FileNotFoundError):
-        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+        line = next(
+            line
+            for line in Path(f"/proc/{process or 'self'}/status").read_text().splitlines()
+            if line.startswith("VmHWM")
+        )
         return int(line.split()[1]) / 1024
-    return psutil.Process().memory_info().rss / MIB  # of now: the best to be had elsewhere
+    return psutil.Process(process).memory_info().rss / MIB  # of now: the best to be had elsewhere
 
 
 def comparisons_table(findings: Sequence[Comparison]) -> str:

@@ -94,17 +94,24 @@ def recommended(
     return _result(clock, trainer, model)
 
 
-def seed_settings(
-    folder: str | Path, *, factor: int = 1, max_epochs: int = 30, seed: int = 42, num_workers: int = 10
+def script_settings(
+    folder: str | Path,
+    *,
+    factor: int = 1,
+    max_epochs: int = 30,
+    seed: int = 42,
+    num_workers: int = 10,
+    threads: int | None = None,
 ) -> Fit:
     """Train with the settings of the 2023 script: ten loader processes, samples put together one by one.
 
     Every step is logged, a whole checkpoint is saved after each epoch, and the bar is a terminal's.
     The script does not say how many threads are to compute, so there is one per core, whatever OMP_NUM_THREADS says.
-    Arguments and errors are those of `recommended`; `num_workers` is the number of loader processes.
+    Arguments and errors are those of `recommended`; `num_workers` is the number of loader processes, `threads` another
+    number of threads.
     """
     model, datamodule = fresh(factor, max_epochs, seed, MMDynamic, _ScriptDataModule, num_workers=num_workers)
-    with _threads(os.cpu_count() or 1), _Clock() as clock:
+    with in_threads(threads or os.cpu_count() or 1), _Clock() as clock:
         trainer = Trainer(
             logger=TensorBoardLogger(folder, name="seed"),
             accelerator="cpu",
@@ -189,7 +196,8 @@ class _Clock:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def in_threads(count: int) -> Iterator[None]:
+    """Let PyTorch compute in so many threads for a while."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -18,7 +18,7 @@ from pytorch_lightning.profilers import Profiler
 from torch import Tensor
 
 from mldrl_lite.model import MMDynamic
-from mldrl_lite.studies.speed import fresh, recommended_arguments
+from mldrl_lite.studies.speed import fresh, in_threads, recommended_arguments
 
 
 def profiled_fit(profiler: Profiler, seed: int, eval_batch_size: int = 32, **arguments: Any) -> Profiler:
@@ -61,6 +61,7 @@ def seconds_of_fit(
     max_epochs: int,
     data: Mapping[str, int] | None = None,
     model_class: type[MMDynamic] = MMDynamic,
+    threads: int = 1,
     **changes: Any,
 ) -> tuple[float, Trainer]:
     """Time one fit as recommended, but for what is changed.
@@ -71,6 +72,7 @@ def seconds_of_fit(
         max_epochs: passes over the training data.
         data: arguments of the DataModule.
         model_class: what is trained.
+        threads: that PyTorch computes in.
         changes: arguments of the Trainer.
 
     Returns:
@@ -78,7 +80,7 @@ def seconds_of_fit(
     """
     model, datamodule = fresh(seed=seed, model_class=model_class, **({"eval_batch_size": 512} | dict(data or {})))
     arguments = {"accelerator": "cpu"} | recommended_arguments(folder, max_epochs) | changes
-    with capture_output(), warnings.catch_warnings():
+    with capture_output(), warnings.catch_warnings(), in_threads(threads):
         warnings.simplefilter("ignore")
         start = time.perf_counter()
         trainer = Trainer(**arguments)

@@ -60,7 +60,10 @@ def trainer_parameters() -> dict[str, inspect.Parameter]:
 def _type_name(annotation: Any) -> str:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
-        return " | ".join(_type_name(argument) for argument in arguments)
+        # In one order: `typing` hands out the union that it has met first, and int | float is equal to float | int.
+        return " | ".join(
+            sorted(map(_type_name, arguments), key=lambda name: (name == "None", not name.isidentifier(), name))
+        )
     if origin is typing.Literal:
         return " | ".join(repr(argument) for argument in arguments)
     if origin is not None:

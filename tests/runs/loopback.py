@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from distributed import Scheduler, Worker
+from distributed import Scheduler, Security, Worker
 
 from mldrl_lite.runs.cluster.servers import new_worker
 from mldrl_lite.runs.cluster.settings import prepare
@@ -17,10 +17,12 @@ class Loopback:
 
     Args:
         folder: for what dask writes.
+        security: dask's, for TLS.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, security: Security | None = None) -> None:
         prepare()
+        self.more = {"security": security, "protocol": "tls"} if security else {}
         self.folder, self.loop = folder, asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.workers: list[Worker] = []
@@ -28,7 +30,7 @@ class Loopback:
     def __enter__(self) -> "Loopback":
         self.thread.start()
         self.scheduler = self.call(
-            _started(Scheduler, host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0")
+            _started(Scheduler, host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0", **self.more)
         )
         return self
 
@@ -50,7 +52,7 @@ class Loopback:
 
     def worker(self, jobs: int = 1) -> Worker:
         """Start one more worker."""
-        place = {"host": "127.0.0.1", "local_directory": str(self.folder / "scratch")}
+        place = {"host": "127.0.0.1", "local_directory": str(self.folder / "scratch"), **self.more}
         self.workers.append(self.call(_started(new_worker, self.address, jobs, **place)))
         return self.workers[-1]
 

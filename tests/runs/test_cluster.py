@@ -4,6 +4,7 @@ The kernels are pretended. tests/hosts does it with hosts, kernels and cables.
 """
 
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import nbformat
 import pandas as pd
 import pytest
+from distributed import Security
 from loopback import Loopback
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from processes import started
@@ -317,6 +319,43 @@ def test_a_lost_scheduler_is_an_interruption(page: Path, loopback: Loopback, pre
     pretence.held = set()
     sweep(page, {"n": [1, 2, 3, 4]}, page.parent / "out", kernel="python3", progress=False)
     assert pretence.starts == {1: 1, 2: 1, 3: 2, 4: 1}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# TLS
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> dict[str, Path]:
+    """Make a key and a certificate that is its own authority."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    files = {"ca": tmp_path / "cert.pem", "cert": tmp_path / "cert.pem", "key": tmp_path / "key.pem"}
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    words += ["-nodes", "-days", "2", "-subj", "/CN=test"]
+    done = subprocess.run([*words, "-keyout", files["key"], "-out", files["cert"]], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return files
+
+
+def test_with_tls_only_those_with_a_certificate_take_part(page: Path, pretence, certificate, capsys, monkeypatch):
+    monkeypatch.setattr(clusters, "_CONNECT_WITHIN", 1)
+    both = {
+        f"tls_{role}_{part}": str(certificate[part]) for role in ("scheduler", "worker") for part in ("cert", "key")
+    }
+    secure = Security(tls_ca_file=str(certificate["ca"]), require_encryption=True, **both)
+    with Loopback(page.parent, secure) as loopback:
+        loopback.worker()
+        assert loopback.address.startswith("tls://")
+        command = ["sweep", str(page), "-p", "n", "1,2", "-o", str(page.parent / "out"), "--kernel", "python3"]
+        command += ["--scheduler", loopback.address]
+        assert main(command) == 2
+        assert main([*command[:-1], loopback.address.replace("tls", "tcp")]) == 2
+        refused = capsys.readouterr().err.splitlines()
+        assert [line.startswith("mldrl-lite: No scheduler answers at t") for line in refused] == [True, True]
+        files = [word for part, file in certificate.items() for word in (f"--tls-{part}", str(file))]
+        assert main([*command, *files]) == 0
+    assert pretence.starts == {1: 1, 2: 1}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

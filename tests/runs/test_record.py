@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -15,6 +16,7 @@ from mldrl_lite.__main__ import main
 from mldrl_lite.notebook import RESULT_TYPE
 from mldrl_lite.runs import collect, launch, sweep
 from mldrl_lite.runs.record import publishing, record
+from mldrl_lite.runs.sweeps.plan import plan_jobs
 
 SHOWN = new_output("display_data", {RESULT_TYPE: {"headline": "h", "values": {"score": 1}}})
 
@@ -190,6 +192,21 @@ def test_two_processes_publish_one_run_and_it_is_always_whole(tmp_path: Path, ho
     assert how == "moves" or torn == 0
     assert [path.name for path in tmp_path.iterdir()] == ["n=1"]
     assert is_whole(tmp_path / "n=1")
+
+
+@pytest.mark.parametrize("errors", [["", "it failed"], ["it failed", ""], ["", ""]])
+def test_two_machines_end_one_run_of_a_sweep_and_the_first_good_one_counts(notebook: Path, errors: list[str]):
+    out = notebook.parent / "out"
+    out.mkdir()
+    (out / ".sweep").write_text(sweep_of_both := "0123abcd")
+    job = replace(plan_jobs(notebook, {"n": 1}, out, "python3")[0], token=sweep_of_both)
+    folders = [record.new_folder(job) for _ in errors]
+    for folder in folders:
+        shutil.copy(notebook, folder / "page.ipynb")
+    statuses = [record.keep(job, *ended, 1.0) for ended in zip(folders, errors, strict=True)]
+    assert statuses[-1] == "ok"
+    assert [path.name for path in out.iterdir() if path.is_dir()] == ["n=1"]
+    assert record.held_by_sweep(job)["status"] == "ok"
 
 
 def can_exchange(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mldrl_lite.__main__ import main
 from mldrl_lite.runs import launch
-from mldrl_lite.studies import bench, bench_runs, measuring
+from mldrl_lite.studies import bench, bench_cluster, bench_runs, measuring
 from mldrl_lite.studies.light import cpu_seconds, light_commands
 
 
@@ -118,3 +118,11 @@ def test_many_runs_are_measured_one_by_one_and_as_a_whole(tmp_path: Path, monkey
     many = bench_runs.measure_runs(tmp_path, 20, first=2)
     assert many.seconds > many.collecting > 0
     assert min(*many.early, *many.late) > 0
+
+
+def test_runs_over_workers_are_measured_with_all_their_files(tmp_path: Path):
+    report = bench_cluster.over_workers(tmp_path, (2, 4))
+    assert sorted(path.name for path in (tmp_path / "4" / "runs").glob("n=*")) == ["n=0", "n=1", "n=2", "n=3"]
+    assert (tmp_path / "4" / "runs" / "n=3" / "empty.ipynb").is_file()
+    assert all(finding.value > 0 for finding in report.findings)
+    assert min(report.peak_mib.values()) > 10

@@ -33,7 +33,7 @@ def test_recommended_settings_end_at_the_bits_of_the_bare_loop(tmp_path: Path):
 
 @SCRIPT_WARNINGS
 def test_the_settings_of_the_script_end_close_by(tmp_path: Path):
-    bare, script = speed.bare_loop(max_epochs=2), speed.seed_settings(tmp_path, max_epochs=2)
+    bare, script = speed.bare_loop(max_epochs=2), speed.script_settings(tmp_path, max_epochs=2)
     assert script.validation_loss == pytest.approx(bare.validation_loss, rel=1e-3)
     assert script.steps == bare.steps
     assert len(list(tmp_path.rglob("*.ckpt"))) == 1
@@ -45,7 +45,7 @@ def test_the_bars_of_a_fit_are_few_widgets(tmp_path: Path):
     messages = Counter()
     code = f"""
         from mldrl_lite.studies import speed
-        speed.seed_settings({str(tmp_path)!r}, max_epochs=3, num_workers=0)
+        speed.script_settings({str(tmp_path)!r}, max_epochs=3, num_workers=0)
         speed.recommended({str(tmp_path)!r}, max_epochs=3)
     """
     try:

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.trainer import arguments as trainer_arguments
-from mldrl_lite.trainer.arguments import NEW, explain, table
+from mldrl_lite.trainer.arguments import NEW, _type_name, explain, table
 from mldrl_lite.trainer.effect import READ, in_effect
 from mldrl_lite.trainer.migrate.snippet import Translation, translate
 from mldrl_lite.trainer.names import GROUPS, REMOVED, REMOVED_STRATEGIES
@@ -501,7 +501,7 @@ def test_every_argument_of_today_has_a_group_and_a_summary():
     ("name", "kind", "summary"),
     [
         ("max_epochs", "int | None", "Stop training once this number of epochs is reached."),
-        ("devices", "list[int] | str | int", "The devices to use."),
+        ("devices", "int | str | list[int]", "The devices to use."),
         ("deterministic", "bool | 'warn' | None", None),
         ("max_time", "str | timedelta | dict[str, int] | None", None),
         (
@@ -629,7 +629,7 @@ def test_explain_an_argument_of_today():
     first, second = text.splitlines()[:2]
     assert first == "max_time: str | timedelta | dict[str, int] | None = None (in effect: no limit)   [how long]"
     assert second.startswith("Stop training after")
-    assert explain("devices").startswith("devices: list[int] | str | int = 'auto'   [hardware]\n")
+    assert explain("devices").startswith("devices: int | str | list[int] = 'auto'   [hardware]\n")
 
 
 def test_explain_an_argument_of_1x():
@@ -965,3 +965,7 @@ def test_nesting_that_python_reads_and_the_rewriting_does_not_is_refused():
 
 def test_an_odd_escape_does_not_warn():
     assert "weights" in translate(r"Trainer(weights_save_path='C:\data\weights', gpus=0)").source
+
+
+def test_the_types_of_an_argument_stand_in_one_order():
+    assert _type_name(int | float | None) == _type_name(float | None | int) == "float | int | None"

@@ -173,7 +173,8 @@ async def _started(start: Awaitable[Any]) -> None:
     try:
         await start
     except Exception as failure:
-        raise InputError(f"The worker cannot start ({type(failure).__name__}: {failure}): see --host.") from None
+        why = failure.__cause__ or failure
+        raise InputError(f"The worker cannot start ({type(why).__name__}: {why}): see its options.") from None
 
 
 async def _until_told(serve: Callable[[asyncio.Event], Awaitable[None]]) -> int:

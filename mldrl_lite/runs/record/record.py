@@ -213,14 +213,17 @@ class _Left:
 def keep(job: Job, folder: Path, error: str, seconds: float) -> str:
     """Complete a run's folder, write its record and make it visible; return its status.
 
+    Where two machines run one run of a sweep, since one of them was taken for lost, the first that ends well counts.
+
     What goes wrong here is noted in the record; it takes away nothing of what the cells have left.
 
     Raises:
         OSError: the record cannot be written. What the run left is under the name of a failed run then.
     """
-    if not _is_current(job):
+    held = held_by_sweep(job)
+    if (twin := held is not None and held["status"] == "ok") or not _is_current(job):
         shutil.rmtree(folder, ignore_errors=True)
-        return "dropped"
+        return "ok" if twin else "dropped"
     folder.mkdir(exist_ok=True)  # a cell may have deleted it
     left = _complete(job, folder, job.failed_place.name if error else job.name)
     error = error or left.error

@@ -69,6 +69,11 @@ def every_epoch(folder):
     return every_second(folder) | {"callbacks": [ModelCheckpoint(monitor="val_loss", save_top_k=-1)]}
 
 
+def weights_of_every_epoch(folder):
+    every = ModelCheckpoint(monitor="val_loss", save_top_k=-1, save_weights_only=True)
+    return every_second(folder) | {"callbacks": [every]}
+
+
 def no_monitor(folder):
     return every_second(folder) | {"callbacks": [ModelCheckpoint()]}
 
@@ -86,6 +91,7 @@ def lean_run() -> Answers:
     wrong = [
         (lambda folder: every_second(folder) | {"log_every_n_steps": 1}, "spaces the losses"),
         (every_epoch, "better than all before"),
+        (weights_of_every_epoch, "better than all before"),
         (no_monitor, "always the latest"),
         (latest, "which is best"),
         (every_third, "passed over"),
@@ -168,6 +174,11 @@ class OfOneNumber(Scaled):
         return (features - features.min()) / (features.max() - features.min())
 
 
+class InPlace(Scaled):
+    def scale(self, features):
+        return features.sub_(features.amin(0)).div_(features.amax(0))
+
+
 class OneShort(Scaled):
     def __len__(self):
         return len(self.features) - 1
@@ -185,6 +196,7 @@ def quick_samples() -> Answers:
         (Unscaled, "not what it was"),
         (OfOneNumber, "not what it was"),
         (OneShort, "len() says 19"),
+        (InPlace, "in place"),
         (Endless, "TypeError"),
         (Scaled(torch.rand(3, 3)), "class"),
     ]
