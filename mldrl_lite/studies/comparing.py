@@ -100,6 +100,7 @@ def draw_reliability(studies: Mapping[str, Findings]) -> Figure:
     Args:
         studies: findings by title, of which `reliability` is drawn.
     """
+    lowest = min(row["share right"] for found in studies.values() for row in found["reliability"]) - 0.1
     figure, panels = _panels(list(studies), 3.4, sharey=True)
     for axes, found in zip(panels, studies.values(), strict=True):
         axes.plot([0.5, 1], [0.5, 1], color=COLOURS["grey"], linestyle=":", linewidth=1)
@@ -107,5 +108,5 @@ def draw_reliability(studies: Mapping[str, Findings]) -> Figure:
         for place, ((name, table), colour) in enumerate(zip(tables, ("grey", "blue", "green"), strict=False)):
             axes.plot(table["how sure"], table["share right"], "o-", color=COLOURS[colour], linewidth=1)
             axes.text(0.97, 0.05 + 0.08 * place, name, color=COLOURS[colour], ha="right", transform=axes.transAxes)
-        axes.set(xlabel="how sure", ylabel="share that is right", xlim=(0.48, 1.02), ylim=(0, 1.05))
+        axes.set(xlabel="how sure", ylabel="share that is right", xlim=(0.48, 1.02), ylim=(min(0.3, lowest), 1.05))
     return figure
