@@ -81,11 +81,13 @@ def download(
     folder.mkdir(parents=True, exist_ok=True)
     tags = [part for tag in (*system.tags, "any") for part in ("--platform", tag)]
     pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--only-binary=:all:", *tags]
-    pip += ["--python-version", python, "--implementation", "cp", "--dest", str(folder), *options]
+    pip += ["--python-version", python, "--implementation", "cp", *options, "--dest", str(folder)]
     wanted = [f"{wheel}[{extra}]"]
     while wanted:
         run([*pip, *wanted])
-        wanted = missing(folder, system, python, {canonicalize_name("mldrl-lite"): {extra}})
+        before, wanted = wanted, missing(folder, system, python, {canonicalize_name("mldrl-lite"): {extra}})
+        if wanted == before:
+            raise InputError(f"pip has brought no wheel of {listing(wanted)} for this system: leave the system out.")
     return sorted(folder.glob("*.whl"))
 
 
