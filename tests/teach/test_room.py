@@ -74,8 +74,8 @@ def test_another_system_gets_what_it_needs_and_this_one_does_not(
     )
     assert {path.name.split("-")[0] for path in found} == {"mldrl_lite", "plain", "course_tool"} | more
     for command in pip.commands:
-        assert command[command.index("--python-version") + 1] == python
-        assert {SYSTEMS[system].tags[0], "any"} <= {*command}
+        assert command[command.index("--python-version") + 1] == f"{python}.9"
+        assert SYSTEMS[system].tags[0] in command
         assert {"--only-binary=:all:", "--no-cache-dir"} <= {*command}
     assert missing(tmp_path / "wheels", SYSTEMS[system], python, {"mldrl-lite": {"course"}}) == []
 
@@ -111,7 +111,7 @@ def test_a_stick_is_made_and_made_again(tmp_path: Path, monkeypatch: pytest.Monk
         for name in ("windows", "macos"):
             found = [path.name for path in (out / "wheels" / name).glob("mldrl_lite*")]
             assert found == ["mldrl_lite-1.0-py3-none-any.whl"]
-        assert "Python 3.12" in (out / "README.md").read_text()
+        assert "Python 3.12.9" in (out / "README.md").read_text()
     extra = [("--extra-index-url" in command, "win_amd64" in command) for command in commands if "download" in command]
     assert {given == windows for given, windows in extra} == {True}  # macOS takes PyTorch's usual builds
     help_text = subprocess.run(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.teach.room import check_room
-from mldrl_lite.teach.room.wheels import SYSTEMS, Run, chosen_systems, download, run_quietly
+from mldrl_lite.teach.room.wheels import PATCH, SYSTEMS, Run, chosen_systems, download, run_quietly
 from mldrl_lite.teach.workshop import make_workshop
 
 EXTRA = "course"
@@ -69,7 +69,9 @@ def make_room(
             sizes[name] = round(sum(path.stat().st_size for path in folder.glob("*.whl")) / 1e6)
     _copy_site(root / "build" / "site", out / "site")
     shutil.copyfile(check_room.__file__, out / "check_room.py")
-    text = _README.format(pythons=" or ".join(pythons), systems=", ".join(chosen))
+    text = _README.format(
+        pythons=" or ".join(f"{python}.{PATCH} (or a newer {python})" for python in pythons), systems=", ".join(chosen)
+    )
     (out / "README.md").write_text(text, encoding="utf-8")
     return sizes
 

@@ -20,6 +20,9 @@ from mldrl_lite.messages import InputError, did_you_mean, listing
 Run = Callable[[Sequence[str]], None]
 """Runs a command, and raises when it fails."""
 
+PATCH = 9
+"""Of a version 3.x of Python, this patch or a newer one is meant: `3.11` alone is 3.11.0 to pip, too old for some."""
+
 
 @dataclass(frozen=True)
 class System:
@@ -79,9 +82,9 @@ def download(
         The wheels in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tags = [part for tag in (*system.tags, "any") for part in ("--platform", tag)]
+    tags = [part for tag in system.tags for part in ("--platform", tag)]
     pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--only-binary=:all:", *tags]
-    pip += ["--python-version", python, "--implementation", "cp", *options, "--dest", str(folder)]
+    pip += ["--python-version", f"{python}.{PATCH}", "--implementation", "cp", *options, "--dest", str(folder)]
     wanted = [f"{wheel}[{extra}]"]
     while wanted:
         run([*pip, *wanted])
@@ -101,7 +104,7 @@ def missing(folder: Path, system: System, python: str, extras: dict[str, set[str
         extras: the extras that are asked for, by the name of the package; those of requirements are added.
     """
     wheels = {canonicalize_name(parse_wheel_filename(path.name)[0]): path for path in sorted(folder.glob("*.whl"))}
-    environment = system.markers | {"python_version": python, "python_full_version": f"{python}.0"}
+    environment = system.markers | {"python_version": python, "python_full_version": f"{python}.{PATCH}"}
     found: dict[str, None] = {}
     waiting, seen = [(name, extra) for name, names in extras.items() for extra in ("", *names)], set()
     while waiting:
