@@ -4,6 +4,7 @@
 # make lab    JupyterLab, opened on the first notebook
 # make workshop    what a teacher hands out, in build/workshop; PROFILE=small shortens the long cells
 # make slides  slides for the teacher's guide's three agendas, in build/slides
+# make room  a stick for a room without a network, in build/room; PLATFORMS="linux windows macos" says for which laptops
 # make test-browser    the tests that need a browser
 # make test-data    every notebook on each kind of data, in its small profile: half an hour
 # make test-hosts    a sweep and a training over several hosts, whose plugs are pulled; needs root and iproute2
@@ -35,7 +36,7 @@ endif
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install run test test-notebooks test-browser test-data test-hosts test-gpu bench lab workshop slides notebooks readme lint clean matrix FORCE
+.PHONY: install run test test-notebooks test-browser test-data test-hosts test-gpu bench lab workshop slides room notebooks readme lint clean matrix FORCE
 
 install: $(VENV)/installed
 
@@ -105,6 +106,11 @@ workshop: install
 slides: install
 	@$(PIP) --quiet --editable ".[slides]"
 	$(BIN)/python -m mldrl_lite.teach.slides
+
+# Wheels for this system, or for PLATFORMS, and for this Python, or for PYTHONS; TORCH=cpu takes PyTorch's CPU builds.
+room: install
+	$(BIN)/python -m mldrl_lite.teach.room.making $(if $(PLATFORMS),--systems $(PLATFORMS)) \
+	  $(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(TORCH),--index $(TORCH_INDEX))
 
 matrix:
 	$(PYTHON) tests/matrix/matrix.py $(ROWS) $(if $(KEEP),--keep)

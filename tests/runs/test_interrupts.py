@@ -165,6 +165,25 @@ def test_a_run_that_takes_too_long_or_too_much_is_ended(tmp_path: Path, monkeypa
     assert "MB of memory, more than --memory 700, in cell In [" in rows["error"][0]
 
 
+FORKS = """import os, time
+held = b"x" * 200_000_000
+if os.fork():
+    print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell what processes share")
+def test_memory_that_forked_processes_share_counts_once():
+    with subprocess.Popen([sys.executable, "-c", FORKS], stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            process.stdout.readline()
+            assert limits.memory_of(process.pid) > 400
+            assert 200 < limits.memory_of(process.pid, once=True) < 300
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def test_only_a_run_whose_kernel_died_is_tried_again(tmp_path: Path):
     count = "with open('tries', 'a') as file:\n    file.write('x')\n"
     dies = make(tmp_path, textwrap.dedent(count) + "if len(open('tries').read()) < 3:\n    import os; os._exit(1)")

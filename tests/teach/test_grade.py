@@ -23,9 +23,9 @@ from mldrl_lite.__main__ import main
 from mldrl_lite.kernels.kernelspec import default_kernel
 from mldrl_lite.messages import InputError
 from mldrl_lite.teach.grade import book as book_module
-from mldrl_lite.teach.grade import grading, inside, network
+from mldrl_lite.teach.grade import grading, inside, nbgrader, network
 from mldrl_lite.teach.grade.book import BOOK, Book, grade, write_csv
-from mldrl_lite.teach.grade.exercises import Reference, reference, references
+from mldrl_lite.teach.grade.exercises import reference, references
 from mldrl_lite.teach.grade.grading import Terms, Verdict, graded
 from mldrl_lite.teach.grade.handed_in import handed_in
 from mldrl_lite.teach.grade.matching import recognised
@@ -295,6 +295,23 @@ def test_the_book_goes_on_where_it_stopped_and_grades_anew_what_has_changed(
 
 
 @pytest.mark.usefixtures("_pretended")
+def test_a_copy_finds_what_was_handed_in_beside_it(tmp_path: Path, course: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = fill(tmp_path / "in", ada="from pathlib import Path\ncalls = (1, int(Path('four.txt').read_text()))")
+    (folder / "ada" / "four.txt").write_text("4")
+    really = grading.session
+
+    @contextmanager
+    def there(place: Path, *rest: object) -> Iterator[Pretended]:
+        monkeypatch.chdir(place)
+        with really(place, *rest) as running:
+            yield running
+        monkeypatch.chdir(tmp_path)
+
+    monkeypatch.setattr(grading, "session", there)
+    assert first_verdicts(grade(folder, tmp_path / "out", course, TERMS)) == {"ada": "right"}
+
+
+@pytest.mark.usefixtures("_pretended")
 def test_what_cannot_be_graded_is_said_and_costs_nobody_else(
     tmp_path: Path, course: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -479,17 +496,46 @@ def test_twenty_copies_give_the_right_book(tmp_path: Path, capfd: pytest.Capture
 
 @pytest.mark.notebook
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_solution_of_the_course_is_graded_right_and_every_starter_empty(path: Path):
-    known = [reference(path)]
-    stored = nbformat.read(path, as_version=4)
-    terms = Terms(default_kernel(), seconds=300, guard=True)
-    found, remarks = graded(recognised(student_copy(stored), known), terms)
-    assert {one.verdict for one in found} == {"empty"}, found
-    found, remarks = graded(recognised(student_copy(solved(stored)), known), terms)
-    assert [(one.exercise, one.nudge) for one in found if one.verdict != "right"] == own_work(known[0])
-    assert remarks == []
+def test_every_solution_of_the_course_is_graded_right(path: Path):
+    known, stored = reference(path), nbformat.read(path, as_version=4)
+    found, remarks = graded(recognised(student_copy(solved(stored)), [known]), Terms(default_kernel(), seconds=300))
+    not_right = {one.exercise: one.nudge for one in found if one.verdict != "right"}
+    if path.stem == "11_your_own_project":  # the folder of a project is handed in beside the notebook
+        assert "there is no samples.py" in not_right.pop(3)
+    assert (not_right, remarks) == ({}, [])
 
 
-def own_work(known: Reference) -> list[tuple[int, str]]:
-    """The project of one's own in 11, which no solution can hold."""
-    return []
+# ---------------------------------------------------------------------------------------------------------------------
+# For nbgrader
+
+
+def test_an_assignment_of_nbgrader_fails_until_the_check_says_right(tmp_path: Path, course: Path):
+    assert nbgrader.main(["--notebooks", str(course), "-o", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "nbgrader_config.py").is_file()
+    node = nbformat.read(tmp_path / "out" / "source" / "01_small" / "01_small.ipynb", as_version=4)
+    marked = {cell.id: cell.metadata.nbgrader for cell in node.cells if "nbgrader" in cell.metadata}
+    assert {name: (about.solution, about.grade, about.locked) for name, about in marked.items()} == {
+        "exercise-1": (True, False, False),
+        "check-1": (False, True, True),
+        "exercise-2": (True, False, False),
+        "check-2": (False, True, True),
+    }
+    assert len({about.grade_id for about in marked.values()}) == 4
+    assert [about.points for about in marked.values() if about.grade] == [1, 1]
+    [test] = [cell.source for cell in node.cells if cell.id == "check-1"]
+    shown: list[object] = []
+    exec(test, {"calls": (1, 4), "display": shown.append})  # noqa: S102
+    with pytest.raises(AssertionError, match="other way round"):
+        exec(test, {"calls": (4, 1), "display": shown.append})  # noqa: S102
+    assert [feedback.right for feedback in shown] == [True, False]
+    assert nbgrader.main(["--notebooks", str(course), "-o", str(tmp_path / "out")]) == 2  # a teacher's work is kept
+
+
+def test_every_notebook_becomes_an_assignment():
+    for known in references(ROOT / "notebooks"):
+        node = nbgrader.assignment(known)
+        tests = [cell.source for cell in node.cells if cell.metadata.get("nbgrader", {}).get("grade")]
+        assert len(tests) == len(known.exercises)
+        for source in tests:
+            compile(source, known.stem, "exec")
+            assert "\nfeedback = check_" in f"\n{source}"

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from mldrl_lite.messages import InputError, require
 from mldrl_lite.runs.process.endings import DIED
@@ -84,15 +85,28 @@ def _watch(
     while not over.wait(_LOOK_EVERY):
         if limits.timeout is not None and time.monotonic() - start > limits.timeout:
             broken.append(f"it took more than --timeout {limits.timeout:g} seconds")
-        elif limits.memory is not None and (used := memory_of(pid())) > limits.memory:
+        elif limits.memory is not None and (used := _above(limits.memory, pid())):
             broken.append(f"it took {used:.0f} MB of memory, more than --memory {limits.memory:g}")
         if broken:
             end()
             return
 
 
-def memory_of(pid: int | None) -> float:
-    """Return the main memory of a process and what it has started, in MB; 0 when it is gone."""
+def _above(limit: float, pid: int | None) -> float:
+    """Return the memory of a process and what it has started if it is above a limit, in MB; else 0."""
+    if memory_of(pid) <= limit:  # quick, and never too little
+        return 0.0
+    used = memory_of(pid, once=True)
+    return used if used > limit else 0.0
+
+
+def memory_of(pid: int | None, *, once: bool = False) -> float:
+    """Return the main memory of a process and what it has started, in MB; 0 when it is gone.
+
+    Args:
+        pid: the process.
+        once: whether what several processes share, as forked ones do, counts once, and not for each: it takes longer.
+    """
     import psutil  # here: who only reads records should not need it
 
     from mldrl_lite.runs.process.strays import descendants
@@ -102,10 +116,16 @@ def memory_of(pid: int | None) -> float:
     total = 0
     for process in [pid, *descendants(pid)]:
         try:
-            total += (psutil.Process(process) if isinstance(process, int) else process).memory_info().rss
+            one = psutil.Process(process) if isinstance(process, int) else process
+            total += _once(one.memory_full_info()) if once else one.memory_info().rss
         except psutil.Error:
             continue
     return total / _MB
+
+
+def _once(info: Any) -> int:
+    """Return a process's share of its memory; where the system does not tell it, what is its own."""
+    return getattr(info, "pss", info.uss)
 
 
 def allow_files(jobs: int) -> None:

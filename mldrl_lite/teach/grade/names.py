@@ -1,4 +1,4 @@
-"""Which cells of a page an answer needs: those that make, or change, a name that it uses, and what these need."""
+"""What of a page an answer needs: the code that makes, or changes, a name that it uses, and what that needs."""
 
 import ast
 import builtins
@@ -36,6 +36,18 @@ def names_in(source: str) -> Names:
         changes=frozenset(name for node in _at_once(tree) for name in _changed_by(node)),
         imports=frozenset(symbol.get_name() for symbol in symbols if symbol.is_imported()),
     )
+
+
+def statements(source: str) -> list[str]:
+    """Return the statements of a cell, each with the comments behind it; the whole where it is no plain Python."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return [source]
+    lines = source.splitlines()
+    starts = [min([node.lineno, *(part.lineno for part in getattr(node, "decorator_list", []))]) for node in tree.body]
+    cuts = sorted({start - 1 for start in starts})
+    return ["\n".join(lines[cut:end]) for cut, end in zip(cuts, [*cuts[1:], len(lines)], strict=True)]
 
 
 def _looked_up(table: symtable.SymbolTable) -> Iterator[str]:

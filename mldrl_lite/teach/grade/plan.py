@@ -11,12 +11,12 @@ from nbformat import NotebookNode
 
 from mldrl_lite.teach.grade.exercises import Exercise
 from mldrl_lite.teach.grade.matching import Match
-from mldrl_lite.teach.grade.names import Names, names_in, needed
+from mldrl_lite.teach.grade.names import Names, names_in, needed, statements
 
 
 @dataclass(frozen=True)
 class Step:
-    """One cell that runs."""
+    """One cell that runs, or one statement of a cell of the course."""
 
     kind: str
     """`page`: of the course. `own`: a learner's. `answer`: one for an exercise. `check`: what judges it."""
@@ -76,7 +76,8 @@ def _edited(cell: NotebookNode | None, original: NotebookNode) -> bool:
 def _page_steps(match: Match, position: int) -> Iterator[Step]:
     cell, handed_in = match.reference.cells[position], match.found.get(position)
     parameters = "parameters" in cell.metadata.get("tags", [])
-    yield Step("page", cell.source, opening=parameters or "open_page(" in cell.source)
+    for source in statements(cell.source):
+        yield Step("page", source, opening=parameters or "open_page(" in source)
     if parameters:
         values = match.reference.small.items()
         yield Step("page", "\n".join(f"{name} = {value!r}" for name, value in values), opening=True)

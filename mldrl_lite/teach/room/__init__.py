@@ -1,0 +1,1 @@
+"""A room without a network: what goes onto the stick, and the check of a laptop."""
