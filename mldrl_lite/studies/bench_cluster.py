@@ -4,7 +4,7 @@ import multiprocessing
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ class Cost:
     """What a sweep over workers took."""
 
     seconds: float
-    cpu: float
-    """Processor time of client, scheduler and worker together, in seconds."""
+    cpu: Mapping[str, float]
+    """Processor time of client, scheduler and worker, in seconds."""
     client_mib: float
     scheduler_mib: float
     """Peaks of their memory; the scheduler's grows with all that it has done before."""
@@ -54,12 +54,15 @@ def over_workers(folder: Path, counts: Sequence[int] = (1000, 5000)) -> Report:
     report = Report(seconds={f"{count} empty runs over workers": [cost.seconds] for count, cost in costs.items()})
     report.peak_mib = {name: cost.client_mib for name, cost in zip(report.seconds, costs.values(), strict=True)}
     report.findings = [
-        *(plain(f"{count} runs over workers, ms a run", 1000 * cost.seconds / count) for count, cost in costs.items()),
+        *(
+            plain(f"{counts[1]} runs, CPU of the {name}, ms a run", 1000 * spent / counts[1])
+            for name, spent in many.cpu.items()
+        ),
         *(plain(f"{count} runs, peak of the scheduler, MiB", cost.scheduler_mib) for count, cost in costs.items()),
         growth(
             f"CPU time for a run over workers, {counts[1]} / {counts[0]}",
-            [many.cpu / counts[1]],
-            [few.cpu / counts[0]],
+            [sum(many.cpu.values()) / counts[1]],
+            [sum(few.cpu.values()) / counts[0]],
             "<= 1.2",
         ),
     ]
@@ -95,10 +98,12 @@ def _said(log: Path, words: str, process: subprocess.Popen) -> str:
 
 
 def _measure(folder: Path, count: int, address: str, servers: Sequence[psutil.Process]) -> Cost:
-    before = sum(map(_cpu, servers))
+    before = [_cpu(server) for server in servers]
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         seconds, cpu, client = pool.submit(_sweep, folder / str(count), count, address).result()
-    return Cost(seconds, cpu + sum(map(_cpu, servers)) - before, client, peak_mib(servers[0].pid))
+    scheduler, worker = (_cpu(server) - spent for server, spent in zip(servers, before, strict=True))
+    cpus = {"client": cpu, "scheduler": scheduler, "worker": worker}
+    return Cost(seconds, cpus, client, peak_mib(servers[0].pid))
 
 
 def _cpu(process: psutil.Process) -> float:
