@@ -1,4 +1,5 @@
 # What `from mldrl_lite.runs import …` gives. `__init__.py` reads this file.
+from .cluster.cluster import Cluster as Cluster
 from .course import run_course as run_course
 from .launch import NotebookRun as NotebookRun
 from .launch import run_notebook as run_notebook

@@ -192,6 +192,15 @@ def test_another_version_of_a_package_is_told(origin_made: Callable, tmp_path: P
     assert origin.changes(made, str(tmp_path / "out")) == [f"pyyaml was {now}, and is no longer installed"]
 
 
+def test_packages_of_a_machine_that_has_them_elsewhere_are_compared_with_ours(origin_made: Callable, tmp_path: Path):
+    """Of one version there may be a build for the processor here, and another one for the GPU there."""
+    made = origin_made(["kernel", KERNEL], ["import", "yaml"])
+    ours, there = made["packages"]["pyyaml"], str(tmp_path / "no" / "site-packages")
+    assert origin.changes(made | {"site": [there], "packages": {"pyyaml": f"{ours}+gpu"}}, str(tmp_path / "out")) == []
+    older = made | {"site": [there], "packages": {"pyyaml": "1.0"}}
+    assert origin.changes(older, str(tmp_path / "out")) == [f"pyyaml was 1.0, now {ours}"]
+
+
 def test_a_warm_kernel_has_loaded_what_the_cells_name_before(origin_made: Callable, project: Path):
     node = nbformat.read(project / "page.ipynb", as_version=4)
     node.cells[1].source = "import numpy as np, json"

@@ -99,12 +99,15 @@ class Cluster(Engine):
                 client.close(timeout=5)
 
     def _wait_until_fit(self, fleet: Fleet, say: Any) -> None:
-        end = time.monotonic() + _FIT_WITHIN
+        end, many, waiting = time.monotonic() + _FIT_WITHIN, max(self.wait_for, 1), False
         while True:
             for line in fleet.look():
                 say(line)
-            if len(fleet.fit) >= max(self.wait_for, 1):
+            if (fit := len(fleet.fit)) >= many:
                 return
+            if not waiting:
+                say(f"waiting for {many - fit} more worker{'s' if many - fit > 1 else ''}")
+                waiting = True
             if not self.wait_for and time.monotonic() > end:
                 raise InputError(_none_fit(fleet, self.address))
             time.sleep(_LOOK_EVERY / 2)
@@ -214,7 +217,8 @@ class _Flight(Executor):
         elif task.status == "finished" and (held := held_by_sweep(sent.job)):
             self._answer(sent, held)
         else:
-            self.fetchers.submit(self._fetch, sent, task)
+            with suppress(RuntimeError):  # the sweep is about to end, and asks nobody any more
+                self.fetchers.submit(self._fetch, sent, task)
 
     def _fetch(self, sent: _Sent, task: "Task") -> None:
         try:

@@ -114,13 +114,16 @@ def _own_host(address: str, security: "Security | None") -> str | None:
     )
 
 
+_PATIENCE = 5.0  # seconds until a worker says that it waits
+
+
 async def _work(address: str, jobs: int, host: str | None, security: "Security | None", told: asyncio.Event) -> None:
     while not told.is_set():
         with tempfile.TemporaryDirectory(prefix="mldrl-lite-worker-") as scratch:
             worker = new_worker(address, jobs, host=host, security=security, local_directory=scratch)
             await _serve_once(worker, address, jobs, security, told)
         if not told.is_set():
-            _say(f"{address} is lost: the runs here are ended, and I wait until it is there again")
+            _say(f"{address} is lost: the runs here are ended, until it is there again")
 
 
 def new_worker(address: str, jobs: int, **options: Any) -> "Worker":
@@ -152,7 +155,10 @@ async def _serve_once(
     asked = asyncio.ensure_future(told.wait())
     try:
         start = asyncio.ensure_future(worker.start())
-        await asyncio.wait({start, asked}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({start, asked}, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        if not start.done() and not asked.done():
+            _say(f"waiting for a scheduler at {address}")
+            await asyncio.wait({start, asked}, return_when=asyncio.FIRST_COMPLETED)
         if start.done():
             await _started(start)
             _say(f"{machine.about()['host']} works for {address}: {jobs} at once, listening on {worker.address}")

@@ -1,6 +1,7 @@
 """How dask.distributed is set up here: TLS, quiet logs, and how soon a lost machine is given up."""
 
 import logging
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,9 @@ _DEFAULTS = {
 }
 
 
-def prepare(level: int = logging.CRITICAL) -> None:
-    """Import distributed, set what nobody has set otherwise, and let it log only what is above `level`.
+@cache
+def prepare() -> None:
+    """Import distributed, set what nobody has set otherwise, and quiet its log: what matters is said here.
 
     Raises:
         MissingExtra: it is not installed.
@@ -32,7 +34,7 @@ def prepare(level: int = logging.CRITICAL) -> None:
     assert distributed  # noqa: S101 - its own defaults are there before ours
     dask.config.update_defaults(_DEFAULTS)
     for name in ("distributed", "distributed.worker", "distributed.scheduler", "distributed.client", "tornado"):
-        logging.getLogger(name).setLevel(level)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def security(ca: Path | None, cert: Path | None, key: Path | None, role: str) -> "Security | None":

@@ -100,7 +100,7 @@ def sweep(
             lists); several grids run one after the other.
         out: the folder of the runs; it may hold runs of the same notebook with other parameters.
         jobs: how many run at once, each in a kernel of its own with one thread, unless OMP_NUM_THREADS says otherwise.
-        executor: takes the place of `jobs`: a `mldrl_lite.runs.cluster.cluster.Cluster`, or any executor. To that, runs
+        executor: takes the place of `jobs`: a `mldrl_lite.runs.Cluster`, or any executor. To that, runs
             are submitted as `execute(job)`, which can be pickled; its workers must see the folder `out` under the same
             path.
         kernel: the name of the Jupyter kernel.
@@ -160,18 +160,18 @@ def sweep_table(
             with engine.started(plan, todo, progress) as pool:
                 _run(todo, engine, pool, lock, _bar(plan, todo, progress), fail_fast)
         except (KeyboardInterrupt, EngineLostError) as ended:
-            raise Interrupted(_last_table(folder), str(ended)) from None
+            raise Interrupted(_last_table(folder, engine), str(ended)) from None
         finally:
             end_all()
             clear_leftovers(folder)
     return _rows_of(summarise(folder, engine.told()), plan, {job.name for job in todo})
 
 
-def _last_table(folder: Path) -> Table | None:
+def _last_table(folder: Path, engine: Engine) -> Table | None:
     """Write and return the table of an interrupted sweep; None for more runs than can be read in a second or two."""
     if sum(1 for _ in os.scandir(folder)) > _MOST_ROWS:
         return None
-    table = table_of_runs(folder)
+    table = table_of_runs(folder, engine.told())
     with suppress(OSError):  # the disk may be full; the runs are there, and collect makes the table again
         write_table(table, folder)
     return table
