@@ -192,10 +192,14 @@ def test_clean_removes_nothing_that_the_environment_names():
 def test_the_guide_to_running_names_options_that_exist(capsys: pytest.CaptureFixture[str]):
     guide = (ROOT / "notebooks" / "RUNNING.md").read_text(encoding="utf-8")
     said = ""
-    for command in ("run", "sweep", "collect", "search"):
+    for command in ("run", "sweep", "scheduler", "worker", "collect", "search"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
         said += capsys.readouterr().out
     named = set(re.findall(r"--[a-z-]+", guide))
-    assert {"--timeout", "--why", "--over", "--reveal"} <= named <= set(re.findall(r"--[a-z-]+", said))
+    assert (
+        {"--timeout", "--why", "--over", "--reveal", "--wait-for", "--tls-ca"}
+        <= named
+        <= set(re.findall(r"--[a-z-]+", said))
+    )
     assert not list(broken_links(ROOT / "notebooks" / "RUNNING.md", guide))
