@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import nbformat
@@ -292,6 +293,27 @@ def test_the_book_goes_on_where_it_stopped_and_grades_anew_what_has_changed(
     (tmp_path / "out" / "copies" / next((tmp_path / "out" / "copies").iterdir()).name).write_text("{ half")
     grade(folder, tmp_path / "out", course, TERMS)
     assert Pretended.started == 3
+
+
+@pytest.mark.usefixtures("_pretended")
+def test_a_kernel_that_an_interrupt_has_ended_is_no_error_of_its_copy(
+    tmp_path: Path, course: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = fill(tmp_path / "in", ada="calls = (1, 4)", ben="calls = (4, 1)")
+    really, at_work = book_module.graded, Event()
+
+    def killed(match: Any, terms: Terms, beside: Path, stop: Event) -> Any:
+        if "(4, 1)" in str(match.found):
+            assert at_work.wait(60)
+            raise KeyboardInterrupt
+        at_work.set()
+        assert stop.wait(60)
+        return really(match, terms, beside, stop)
+
+    monkeypatch.setattr(book_module, "graded", killed)
+    book = grade(folder, tmp_path / "out", course, TERMS, jobs=2)
+    assert (book.copies, book.waiting) == ([], 2)
+    assert list((tmp_path / "out" / "copies").iterdir()) == []
 
 
 @pytest.mark.usefixtures("_pretended")

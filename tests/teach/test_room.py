@@ -1,5 +1,6 @@
 """The stick holds what a laptop without a network needs, and its check says what is wrong there, in a sentence."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,7 @@ NEEDS = {
 
 
 class Pip:
-    """A pip that finds requirements as this system does, and is asked for no other."""
+    """A pip that brings what it is asked for, and nothing that this system would need."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.commands = folder, []
@@ -48,12 +49,10 @@ class Pip:
     def __call__(self, command: Sequence[str]) -> None:
         self.commands.append(list(command))
         for wanted in command[command.index("--dest") + 2 :]:
-            name = {"Quick.Part": "Quick_Part"}.get(wanted, wanted.split("[")[0].split(">")[0])
-            if "mldrl_lite" in name:
-                for found in ("mldrl_lite", "plain", "course_tool"):
-                    wheel(self.folder, found, *NEEDS[found])
-            else:
-                wheel(self.folder, name, *NEEDS[name])
+            name = {"Quick.Part": "Quick_Part", "course-tool": "course_tool"}.get(wanted) or re.split(r"[\[>]", wanted)[
+                0
+            ]
+            wheel(self.folder, name, *NEEDS[name])
 
 
 @pytest.mark.parametrize(
@@ -69,15 +68,20 @@ def test_another_system_gets_what_it_needs_and_this_one_does_not(
     tmp_path: Path, system: str, python: str, more: set[str]
 ):
     pip = Pip(tmp_path / "wheels")
-    found = download(
-        Path("mldrl_lite-1.0.whl"), "course", tmp_path / "wheels", SYSTEMS[system], python, ["--no-cache-dir"], pip
-    )
+    own = wheel(tmp_path, "mldrl_lite", *NEEDS["mldrl_lite"])
+    found = download(own, "course", tmp_path / "wheels", SYSTEMS[system], python, ["--no-cache-dir"], pip)
     assert {path.name.split("-")[0] for path in found} == {"mldrl_lite", "plain", "course_tool"} | more
     for command in pip.commands:
         assert command[command.index("--python-version") + 1] == f"{python}.9"
         assert SYSTEMS[system].tags[0] in command
-        assert {"--only-binary=:all:", "--no-cache-dir"} <= {*command}
+        assert {"--only-binary=:all:", "--no-deps", "--no-cache-dir"} <= {*command}
     assert missing(tmp_path / "wheels", SYSTEMS[system], python, {"mldrl-lite": {"course"}}) == []
+
+
+def test_a_wheel_that_does_not_come_is_named_and_not_asked_for_again(tmp_path: Path):
+    own = wheel(tmp_path, "mldrl_lite", *NEEDS["mldrl_lite"])
+    with pytest.raises(InputError, match=r"no wheel of plain>=1 or course_tool\[fast\] for this system"):
+        download(own, "course", tmp_path / "wheels", SYSTEMS["linux"], "3.12", [], lambda _: None)
 
 
 def test_pip_s_word_is_handed_on(tmp_path: Path):
@@ -98,7 +102,7 @@ def test_a_stick_is_made_and_made_again(tmp_path: Path, monkeypatch: pytest.Monk
     def pip(command: Sequence[str]) -> None:
         commands.append(command)
         if "wheel" in command:
-            wheel(Path(command[command.index("--wheel-dir") + 1]), "mldrl_lite")
+            wheel(Path(command[command.index("--wheel-dir") + 1]), "mldrl_lite", *NEEDS["mldrl_lite"])
         else:
             Pip(Path(command[command.index("--dest") + 1]))(command)
 

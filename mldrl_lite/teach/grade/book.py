@@ -6,8 +6,10 @@ import json
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from tqdm import tqdm
@@ -162,29 +164,30 @@ def _sources_of_checks() -> list[bytes]:
 def _all_graded(tasks: Sequence[_Task], folder: Path, terms: Terms, jobs: int, before: int) -> list[Graded]:
     """Grade copies, several at once, and return those that are done, also after an interrupt."""
     done: list[Graded] = []
-    try:
-        with (
-            tqdm(total=before + len(tasks), initial=before, desc="copies", **bar_options()) as bar,
-            threads(jobs) as pool,
-        ):
-            for result in as_completed([pool.submit(_graded, task, folder, terms) for task in tasks]):
+    stop = Event()
+    bar = tqdm(total=before + len(tasks), initial=before, desc="copies", **bar_options())
+    with suppress(KeyboardInterrupt), bar, threads(jobs) as pool:
+        try:
+            for result in as_completed([pool.submit(_graded, task, folder, terms, stop) for task in tasks]):
                 done.append(result.result())
                 bar.update()
-    except KeyboardInterrupt:
-        pass
+        except BaseException:
+            stop.set()  # before `threads` ends the kernels: theirs is no error of a copy
+            raise
     return done
 
 
-def _graded(task: _Task, folder: Path, terms: Terms) -> Graded:
+def _graded(task: _Task, folder: Path, terms: Terms, stop: Event) -> Graded:
     about = Graded(task.copy.learner, str(task.copy.path.relative_to(folder)), task.match.reference.stem)
     try:
-        verdicts, remarks = graded(task.match, terms, task.copy.beside)
+        verdicts, remarks = graded(task.match, terms, task.copy.beside, stop)
     except Exception as error:  # of whatever kind: it costs this copy only, and the next call tries again
         return replace(about, remarks=[f"Not graded: {type(error).__name__}: {error}"])
     found = replace(about, verdicts=verdicts, remarks=[*task.match.remarks, *remarks])
-    new = task.kept.with_suffix(".new")
-    new.write_text(json.dumps({"digest": task.digest, "graded": asdict(found)}), encoding="utf-8")
-    new.replace(task.kept)
+    if not stop.is_set():
+        new = task.kept.with_suffix(".new")
+        new.write_text(json.dumps({"digest": task.digest, "graded": asdict(found)}), encoding="utf-8")
+        new.replace(task.kept)
     return found
 
 

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from nbformat import NotebookNode
 
@@ -50,13 +51,16 @@ class Verdict:
     """What the learner wrote, "" without a cell."""
 
 
-def graded(match: Match, terms: Terms, beside: Path | None = None) -> tuple[list[Verdict], list[str]]:
+def graded(
+    match: Match, terms: Terms, beside: Path | None = None, stop: Event | None = None
+) -> tuple[list[Verdict], list[str]]:
     """Run a copy and return its verdicts, and remarks on what had to be left out.
 
     Args:
         match: the copy.
         terms: how.
         beside: a folder whose files the copy may need; its cells run in a copy of it.
+        stop: when it is set, no more kernels are started, and the verdicts are worth nothing.
     """
     run = _Run(match, terms)
     with tempfile.TemporaryDirectory(prefix="graded-", ignore_cleanup_errors=True) as place:
@@ -65,10 +69,9 @@ def graded(match: Match, terms: Terms, beside: Path | None = None) -> tuple[list
             shutil.copytree(beside, folder, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
         folder.mkdir(exist_ok=True)
         for _ in range(_MOST_KERNELS):
-            if run.finished_in(folder):
+            if run.finished_in(folder) or (stop and stop.is_set()):
                 break
-        else:
-            run.give_up()
+        run.give_up()
     return [run.verdict(one) for one in match.reference.exercises], run.remarks
 
 

@@ -61,7 +61,7 @@ def make_room(
             folder = out / "wheels" / name
             for old in folder.glob("mldrl_lite-*.whl"):
                 old.unlink()
-            options = ["--constraint", str(root / "constraints-torch.txt"), "--find-links", place]
+            options = ["--constraint", str(root / "constraints-torch.txt")]
             options += ["--extra-index-url", index] if index and name != "macos" else []
             for python in pythons:
                 print(f"Wheels for {name}, Python {python}", flush=True)

@@ -1,9 +1,11 @@
 """Wheels for other systems than this one, each with all that it needs there.
 
-pip downloads for another system, but asks *this* one which requirements hold: environment markers are those of the
-running Python. So what it has left out, as pywinpty for Windows, is read from the wheels themselves.
+pip downloads wheels for another system, but asks *this* one which requirements hold: environment markers are those of
+the running Python. So pip fetches single wheels, of the versions that the constraints say, and what each needs on the
+other system, as pywinpty on Windows, is read from the wheels themselves.
 """
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -83,14 +85,15 @@ def download(
     """
     folder.mkdir(parents=True, exist_ok=True)
     tags = [part for tag in system.tags for part in ("--platform", tag)]
-    pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--only-binary=:all:", *tags]
-    pip += ["--python-version", f"{python}.{PATCH}", "--implementation", "cp", *options, "--dest", str(folder)]
-    wanted = [f"{wheel}[{extra}]"]
-    while wanted:
-        run([*pip, *wanted])
-        before, wanted = wanted, missing(folder, system, python, {canonicalize_name("mldrl-lite"): {extra}})
+    pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+    pip += [*tags, "--python-version", f"{python}.{PATCH}", "--implementation", "cp", *options, "--dest", str(folder)]
+    shutil.copy(wheel, folder)
+    before: list[str] = []
+    while wanted := missing(folder, system, python, {canonicalize_name("mldrl-lite"): {extra}}):
         if wanted == before:
             raise InputError(f"pip has brought no wheel of {listing(wanted)} for this system: leave the system out.")
+        run([*pip, *wanted])
+        before = wanted
     return sorted(folder.glob("*.whl"))
 
 
