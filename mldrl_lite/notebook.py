@@ -51,7 +51,7 @@ def calm_lightning() -> None:
     for name in ("seed", "distributed"):
         logging.getLogger(f"lightning.fabric.utilities.{name}").setLevel(logging.WARNING)
         logging.getLogger(f"lightning_fabric.utilities.{name}").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*(does not have many workers|`srun` command is available).*")
     warnings.filterwarnings("ignore", "GPU available but not used")  # a notebook asks for the CPU on purpose
     warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")
 

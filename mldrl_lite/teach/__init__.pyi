@@ -28,6 +28,9 @@ from .exercises.from_1x import check_todays_trainer as check_todays_trainer
 from .exercises.hparams import check_counts_on as check_counts_on
 from .exercises.hparams import check_night as check_night
 from .exercises.hparams import check_remembers as check_remembers
+from .exercises.many_machines import check_mended_arguments as check_mended_arguments
+from .exercises.many_machines import check_share as check_share
+from .exercises.many_machines import check_shared_steps as check_shared_steps
 from .exercises.model import check_mended_steps as check_mended_steps
 from .exercises.model import check_own_model as check_own_model
 from .exercises.model import check_tcp as check_tcp
@@ -47,7 +50,6 @@ from .exercises.reproducibility import check_mended_training as check_mended_tra
 from .exercises.reproducibility import check_quiet_noise as check_quiet_noise
 from .exercises.speed import check_lean_run as check_lean_run
 from .exercises.speed import check_quick_samples as check_quick_samples
-from .exercises.speed import check_shared_steps as check_shared_steps
 from .exercises.trainer_arguments import check_accumulated_steps as check_accumulated_steps
 from .exercises.trainer_arguments import check_budget as check_budget
 from .exercises.trainer_arguments import check_short_epoch as check_short_epoch

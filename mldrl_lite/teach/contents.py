@@ -234,11 +234,6 @@ EXERCISES: dict[str, dict[str, Steps]] = {
         ),
     },
     "08_speed_and_scale": {
-        "check_shared_steps": Steps(
-            "[Share one training between two processes](#Share-one-training-between-two-processes) counts the steps "
-            "of two.",
-            "samples_each = ...\nsteps_of_four = ...  # batches of samples_each; what is left over is a batch, too",
-        ),
         "check_lean_run": Steps(
             "[Measure one setting at a time](#Measure-one-setting-at-a-time) shows what logging and checkpoints cost.",
             "def my_lean_run(folder):\n"
@@ -281,6 +276,25 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "def mended_test(train_x, train_y, test_x, test_y):\n"
             "    best = ...  # of KS, by the training samples alone\n"
             "    return ...  # the accuracy of that model on the test samples",
+        ),
+    },
+    "10_many_machines": {
+        "check_shared_steps": Steps(
+            "[Train with the defaults](#Train-with-the-defaults) counts the steps of two processes.",
+            "samples_each = ...\nsteps_of_four = ...  # batches of samples_each; what is left over is a batch, too",
+        ),
+        "check_share": Steps(
+            "[Make it the same training](#Make-it-the-same-training) shows a sampler that does this.",
+            "def my_share(order, batch_size, rank, world):\n"
+            "    batches = ...  # the full global batches\n"
+            "    return [... for batch in batches]  # of each, this rank's part",
+        ),
+        "check_mended_arguments": Steps(
+            "`machines` under [Pull the plug of a training](#Pull-the-plug-of-a-training) counts both, and "
+            "[Make it the same training](#Make-it-the-same-training) tells of the sampler.",
+            "def mended_arguments(environ):\n"
+            '    counts = {"num_nodes": int(environ[...]), "devices": int(environ[...])}\n'
+            '    return counts | {"strategy": "ddp", ...: ...}',
         ),
     },
     "11_your_own_project": {

@@ -561,35 +561,35 @@ _07 = (
 
 _08 = (
     _ask(
-        "Two processes train with `batch_size=32` each. From how many samples is one optimizer step?",
-        "Share one training between two processes",
+        "Data lie in memory, and a step takes a few milliseconds. What do ten loader workers do?",
+        "Workers",
         _no(
-            "32: that is the batch size.",
-            "So it is in each process. Before the step, the gradients of both are averaged.",
+            "They prepare batches ahead, so that no step waits.",
+            "There is nothing to prepare: a batch is one indexing operation. It then travels between processes.",
         ),
         _yes(
-            "64: each process has its own batch, and the gradients are averaged.",
-            "An epoch then has half as many steps. To keep the run as it was, halve the batch size.",
+            "They cost the time of their start, and of carrying every batch over.",
+            "Workers pay where reading a sample takes long: files, decoding, augmentation.",
         ),
         _no(
-            "16: the batch is shared out.",
-            "The samples of an epoch are shared out, not the batch. The loader of each process makes whole batches.",
+            "Nothing: idle processes are free.",
+            "They start anew for each pass, unless they persist, and each batch is copied.",
         ),
     ),
     _ask(
-        "In a run of two processes, `self.log` stands in `validation_step` without `sync_dist`. Whose loss is shown?",
-        "Add up what the processes saw",
+        "After a fit with `ddp_notebook`, what does `trainer.global_step` in the notebook say?",
+        "Start processes from a notebook",
+        _no(
+            "The steps that were taken.",
+            "They were taken in copies of this process. Weights and logged values are sent back, counters are not.",
+        ),
         _yes(
-            "That of the samples of the first process alone.",
-            "Each process logs the mean of its own half, and only the first one writes. `sync_dist=True` averages.",
+            "0: the training took place in copies of the process.",
+            "Weights and logged values come back; what else the copies knew is gone with them.",
         ),
         _no(
-            "The mean over all samples: Lightning brings the processes together at each validation.",
-            "It averages gradients without being asked. For logged values it has to be asked, with `sync_dist=True`.",
-        ),
-        _no(
-            "The sum over both processes.",
-            "Nothing is added up. What is shown looks like a loss of the usual size, which is why nobody notices.",
+            "Twice the steps, since two processes took them.",
+            "Processes step together. And nothing of their counters comes back.",
         ),
     ),
     _ask(
@@ -765,6 +765,57 @@ _A4 = (
     ),
 )
 
+_10 = (
+    _ask(
+        "Two processes train with `batch_size=32` each. From how many samples is one optimizer step?",
+        "Train with the defaults",
+        _no(
+            "32: that is the batch size.",
+            "So it is in each process. Before the step, the gradients of both are averaged.",
+        ),
+        _yes(
+            "64: each process has its own batch, and the gradients are averaged.",
+            "An epoch then has half as many steps. To keep the run as it was, halve the batch size.",
+        ),
+        _no(
+            "16: the batch is shared out.",
+            "The samples of an epoch are shared out, not the batch. The loader of each process makes whole batches.",
+        ),
+    ),
+    _ask(
+        "In a run of two processes, `self.log` stands in `validation_step` without `sync_dist`. Whose loss is shown?",
+        "Add up what the processes saw",
+        _yes(
+            "That of the samples of the first process alone.",
+            "Each process logs the mean of its own half, and only the first one writes. `sync_dist=True` averages.",
+        ),
+        _no(
+            "The mean over all samples: Lightning brings the processes together at each validation.",
+            "It averages gradients without being asked. For logged values it has to be asked, with `sync_dist=True`.",
+        ),
+        _no(
+            "The sum over both processes.",
+            "Nothing is added up. What is shown looks like a loss of the usual size, which is why nobody notices.",
+        ),
+    ),
+    _ask(
+        "A machine is lost in the middle of epoch 7, and torchrun starts the processes anew. Where do they go on?",
+        "Pull the plug of a training",
+        _no(
+            "At the step where it was lost: the other machine knows it.",
+            "Its process is ended and started anew too, and knows what the checkpoint knows.",
+        ),
+        _yes(
+            "Where the last checkpoint was saved, if the script looks for one.",
+            "torchrun starts the script again from the top. That it goes on is the script's doing.",
+        ),
+        _no(
+            "At the beginning: torchrun keeps no weights.",
+            "It keeps none, true. The script's own checkpoint does.",
+        ),
+    ),
+)
+
 _11 = (
     _ask(
         "Ten classes. The first loss is 2.30, which is ln 10. After 150 steps on one batch of 32 it is 1.50. What now?",
@@ -827,6 +878,7 @@ SELF_TESTS: dict[str, tuple[Question, ...]] = {
     "07": _07,
     "08": _08,
     "09": _09,
+    "10": _10,
     "11": _11,
     "A1": _A1,
     "A2": _A2,

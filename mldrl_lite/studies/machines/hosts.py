@@ -32,10 +32,11 @@ def why_not() -> str:
     if absent := [tool for tool in _TOOLS if shutil.which(tool) is None]:
         return f"needs network namespaces, and {', '.join(absent)} (iproute2, util-linux, hostname) for them"
     try:
-        with Net(1):
-            return ""
+        with Net(1) as net:
+            works = net.run(1, ["true"]).returncode == 0
     except InputError:
-        return "needs network namespaces: root on Linux, or a system that lets others make them"
+        works = False
+    return "" if works else "needs network namespaces: root on Linux, or a system that lets others make them"
 
 
 class Net:

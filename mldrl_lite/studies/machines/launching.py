@@ -30,16 +30,20 @@ def torchrun(first: str, *script: object, nodes: str = "2", restarts: int = 0) -
     return [sys.executable, "-m", "torch.distributed.run", *size, *meeting, *map(str, script)]
 
 
-def start_training(net: Net, hosts: Sequence[int], *script: object, **more: Any) -> list["Machine"]:
-    """Start a script on hosts by torchrun; they meet on the first of them.
+def start_training(
+    net: Net, hosts: Sequence[int], *script: object, first: int | None = None, **more: Any
+) -> list["Machine"]:
+    """Start a script on hosts by torchrun.
 
     Args:
         net: all hosts.
         hosts: the numbers of those that take part.
         script: the script and its arguments.
+        first: the host where they meet, by default the first of `hosts`.
         more: `nodes` and `restarts`; see `torchrun`.
     """
-    return [Machine(net, host, torchrun(f"{net.address(hosts[0])}:{net.port}", *script, **more)) for host in hosts]
+    meeting = f"{net.address(first or hosts[0])}:{net.port}"
+    return [Machine(net, host, torchrun(meeting, *script, **more)) for host in hosts]
 
 
 def slurm(hosts: Iterable[int], task: int) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """What happened on each host, and when."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from mldrl_lite.figures import COLOURS
+from mldrl_lite.studies.machines.launching import Said
 
 
 def draw_lanes(
@@ -29,3 +31,29 @@ def draw_lanes(
     axes.set_yticks(range(len(lanes)), list(lanes))
     axes.set(xlabel="seconds from the start (orange: done in vain)", title=title, ylim=(-0.6, len(lanes) - 0.2))
     return axes
+
+
+def pieces(lanes: Mapping[str, Sequence[Said]], start: float) -> dict[str, list[tuple[float, float, bool]]]:
+    """Return a piece of work for each step that a host says it has done; one that is done again later was in vain.
+
+    Args:
+        lanes: what the processes on each host said, in all their lives.
+        start: the time that counts as 0.
+    """
+    last: dict[int, float] = {}
+    for line in (line for said in lanes.values() for line in said):
+        last[_step(line)] = max(line.seconds, last.get(_step(line), 0.0))
+    return {
+        host: [
+            # Hosts that take a step together say so at nearly the same time.
+            (before.seconds - start, line.seconds - start, line.seconds > last[_step(line)] - 1)
+            for before, line in pairwise(said)
+            if _step(line)
+        ]
+        for host, said in lanes.items()
+    }
+
+
+def _step(line: Said) -> int:
+    words = line.words.rpartition(": step ")
+    return int(words[2]) if words[1] else 0

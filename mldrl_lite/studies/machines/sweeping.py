@@ -22,8 +22,7 @@ def start_sweep(net: Net, workers: Sequence[int], *words: object) -> "subprocess
     """
     meeting = f"tcp://{net.address(1)}:{net.port}"
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    # A host that says nothing for ten seconds is gone; dask's own patience is 30 seconds.
-    env = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "10s", "OMP_NUM_THREADS": "1"}
+    env = {"OMP_NUM_THREADS": "1"}
     net.start(1, [*COMMAND, "scheduler", "--host", net.address(1), "--port", net.port], env, **quiet)
     for host in workers:
         net.start(host, [*COMMAND, "worker", meeting, "--host", net.address(host), "-j", 1], env, **quiet)

@@ -1,7 +1,6 @@
 """The checks of notebook 08."""
 
 import contextlib
-import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,27 +9,8 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader, Dataset
 
-from mldrl_lite.teach.exercises.feedback import Feedback, in_steps, not_a_class, not_a_function, not_yet, numeric, right
+from mldrl_lite.teach.exercises.feedback import Feedback, in_steps, not_a_class, not_a_function, not_yet, right
 from mldrl_lite.teach.exercises.trial import LogsItsLoss, apart, callbacks_in
-
-
-@in_steps
-def check_shared_steps(answer: object, n_samples: int, processes: int, batch_size: int) -> Feedback:
-    """Check the number of optimizer steps of an epoch that processes share under `ddp`."""
-    given, each = numeric(answer), math.ceil(n_samples / processes)
-    if isinstance(given, Feedback):
-        return given
-    if given == math.ceil(each / batch_size):
-        return right(f"each process has {each} samples in batches of {batch_size}, and all step together.")
-    if given in (n_samples / batch_size, math.ceil(n_samples / batch_size)):
-        return not_yet("that is what one process takes alone; how many of the samples does each process see?")
-    if math.floor(each / batch_size) <= given < math.ceil(each / batch_size):
-        return not_yet("some samples of each process are left over after the full batches; what happens to them?")
-    if given == each:
-        return not_yet("that is the number of samples of one process; it takes them in batches.")
-    if given == processes * math.ceil(each / batch_size):
-        return not_yet("that adds up the steps of all processes; do they step one after the other, or together?")
-    return not_yet("first share the samples out, then cut the share of one process into batches.")
 
 
 @in_steps

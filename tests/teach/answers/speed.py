@@ -1,6 +1,5 @@
 """Answers to the exercises of notebook 08."""
 
-import math
 from functools import cached_property
 
 import torch
@@ -9,22 +8,6 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import Dataset
 
 from answers import Answers, answers_to
-
-
-@answers_to("check_shared_steps")
-def shared_steps() -> Answers:
-    given = {"n_samples": 1000, "processes": 4, "batch_size": 16}
-    wrong = [
-        (63, "one process takes alone"),
-        (15, "left over"),
-        (250 / 16, "left over"),
-        (250, "in batches"),
-        (4, "first share the samples out"),
-        (64, "or together"),
-        (62.5, "one process takes alone"),
-        (None, "give a number"),
-    ]
-    return Answers([16, 16.0, math.ceil(250 / 16)], wrong, given)
 
 
 def every_second(folder):
