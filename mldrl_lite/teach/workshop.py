@@ -147,8 +147,7 @@ def card(node: NotebookNode, stem: str) -> Card:
         raise InputError(f"{stem} does not begin with '# Title', a sentence and '**Time** N minutes': add them.")
     title, sentence, minutes = opening.groups()
     exercises = sum("exercise" in tags(cell) for cell in node.cells)
-    words = re.sub(r"\[([^]]+)\]\(#[^)]*\)", r"\1", sentence)  # the index has no place of that name
-    html = re.sub(r"</?p>\s*", "", markdown2html(relink(words, lambda target: None)))
+    html = re.sub(r"</?p>\s*", "", markdown2html(relink(sentence, lambda target: None)))
     return Card(stem, title, html.strip(), int(minutes), exercises)
 
 
@@ -157,7 +156,7 @@ def relink(text: str, change: Callable[[str], str | None]) -> str:
 
     def replace(link: re.Match[str]) -> str:
         picture, label, target = link.groups()
-        if target.startswith(("http://", "https://", "#")):
+        if target.startswith(("http://", "https://")):
             return link.group()
         new = change(target)
         return label if new is None else f"{picture}[{label}]({new})"
@@ -217,6 +216,8 @@ def _to_page(target: str, pages: str, top: str) -> str | None:
     """Return where a link of the course leads to on the web pages; None: nowhere."""
     file, mark, anchor = target.partition("#")
     name = Path(file).name
+    if not file:
+        return target
     if name.endswith(".ipynb"):
         return f"{pages}{name.removesuffix('.ipynb')}.html{mark}{anchor}"
     if name == "README.md":

@@ -1,0 +1,83 @@
+"""Build the site: `python -m mldrl_lite.teach.site.build`."""
+
+import argparse
+import re
+import shutil
+import sys
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from mldrl_lite.messages import InputError
+from mldrl_lite.teach.site.source import Course, read_course, write_source
+
+_MARK = ".mldrl-lite-site"
+
+
+def address_of(root: Path) -> str:
+    """Return where the project lies on the web, as pyproject.toml says under `[project.urls]`; "" where it does not."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return re.sub(r"(\.git)?/?$", "", project.get("urls", {}).get("Repository", ""))
+
+
+def build_site(root: Path, out: Path) -> Course:
+    """Build the site of a course into `out`, which takes the place of an earlier site when all is there.
+
+    Args:
+        root: the folder of the course: it holds `notebooks/`, `mldrl_lite/`, `README.md` and so on.
+        out: gets the pages; `index.html` opens from the disk, too.
+
+    Raises:
+        InputError: no notebooks; `out` holds something else; Sphinx is not installed, or has found something wrong.
+    """
+    if out.exists() and not (out / _MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{str(out)!r} holds something that is not a site: give --out a new folder.")
+    course = read_course(root, address_of(root))
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".site~", dir=out.absolute().parent) as place:
+        source, new = Path(place, "source"), Path(place, "new")
+        write_source(course, source)
+        run_sphinx("html", source, new)
+        for stem in course.nodes:
+            shutil.copyfile(root / "notebooks" / f"{stem}.ipynb", new / "notebooks" / f"{stem}.ipynb")
+        shutil.rmtree(new / ".doctrees", ignore_errors=True)
+        (new / _MARK).touch()
+        if out.exists():
+            out.rename(Path(place, "old"))
+        new.rename(out)
+    return course
+
+
+def run_sphinx(builder: str, source: Path, out: Path, *options: str) -> None:
+    """Let Sphinx build; every warning is an error.
+
+    Raises:
+        InputError: Sphinx is not installed, or has warned.
+    """
+    try:
+        from sphinx.cmd.build import main as sphinx
+    except ModuleNotFoundError:
+        raise InputError("The site is built with Sphinx, which is not installed: pip install '.[site]'.") from None
+    fixed = ["--fail-on-warning", "--quiet", "--conf-dir", str(Path(__file__).parent), "--builder", builder]
+    if sphinx([*fixed, "--doctree-dir", str(source.parent / "doctrees"), *options, str(source), str(out)]):
+        raise InputError("The site was not built, for the reasons above.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the site, and say where it is; the exit status is 0, or 2 for what cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m mldrl_lite.teach.site.build", description=__doc__)
+    parser.add_argument("--root", type=Path, default=Path(), help="the folder of the course")
+    parser.add_argument("-o", "--out", type=Path, default=Path("build/site"), help="folder that is made anew")
+    options = parser.parse_args(arguments)
+    try:
+        course = build_site(options.root, options.out)
+    except InputError as error:
+        print(f"mldrl-lite: {error}", file=sys.stderr)
+        return 2
+    print(f"{len(course.nodes)} notebooks: open {options.out / 'index.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What Sphinx has to know of the site; `mldrl_lite.teach.site.build` writes the pages beside which it is read."""
+
+from importlib.metadata import version as installed
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+HERE = Path(__file__).parent
+
+project = "mldrl-lite"
+author = "mldrl-lite contributors"
+copyright = f"{author}, MIT licence"  # noqa: A001
+release = version = installed("mldrl-lite")
+
+extensions = [
+    "myst_nb",
+    "sphinx_design",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "mldrl_lite.teach.site.maths",
+]
+exclude_patterns = ["**.ipynb_checkpoints"]
+root_doc = "index"
+default_role = "literal"
+
+# Stored notebooks are shown as they are.
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}
+nb_merge_streams = True
+nb_remove_code_source = False
+nb_number_source_lines = False
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
+nb_mime_priority_overrides = [("html", "text/markdown", 5)]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
+myst_heading_anchors = 6
+myst_heading_slug_func = "mldrl_lite.teach.site.links.anchor_of"
+myst_links_external_new_tab = False
+html_math_renderer = "mathml"
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+python_maximum_signature_line_length = 80
+
+html_theme = "sphinx_book_theme"
+html_title = "mldrl-lite"
+html_static_path = [str(HERE / "static")]
+templates_path = [str(HERE / "templates")]
+html_css_files = ["course.css"]
+html_js_files = ["course.js"]
+html_copy_source = False
+html_show_sourcelink = False
+html_last_updated_fmt = None
+html_theme_options = {
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "show_navbar_depth": 1,
+    "show_toc_level": 2,
+    "home_page_in_toc": True,
+    "collapse_navigation": True,
+}
+
+
+def _keep_colon(app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Keep napoleon from taking what stands before a colon, in the text of an attribute, for its type."""
+    if kind == "attribute":
+        lines.insert(0, "\\ ")
+
+
+def setup(app: Sphinx) -> None:
+    """Let Sphinx do what no setting says."""
+    app.connect("autodoc-process-docstring", _keep_colon, priority=400)  # napoleon comes at 500

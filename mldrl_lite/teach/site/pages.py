@@ -1,0 +1,95 @@
+"""Pages and parts of pages that are made, not written: the home page, the index by symptom, the line of links."""
+
+import re
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from mldrl_lite.teach.site import links
+from mldrl_lite.teach.workshop import Card
+
+_HERE = Path(__file__).parent
+_INDEX = re.compile(r"^\| (?P<seen>.+?) \| \[(?P<words>.+?)\]\((?P<target>\S+)\) \| (?P<thread>\[.+?\]\(\S+\)) \|$", re.M)
+
+
+def home(cards: list[Card]) -> str:
+    """Return the home page: what the course is, a map of it, and the contents of the site."""
+    template = (_HERE / "home.md").read_text(encoding="utf-8")
+    course, reference = _parted(cards)
+    texts = {"course": _grid(course), "reference": _grid(reference), "minutes": sum(item.minutes for item in cards)}
+    lists = {"course_list": _entries(course), "reference_list": _entries(reference), "n": len(cards)}
+    return template.format(**texts, **lists)
+
+
+def _parted(cards: list[Card]) -> tuple[list[Card], list[Card]]:
+    """Part what is read from beginning to end from what is looked up."""
+    return [item for item in cards if item.stem[0].isdigit()], [item for item in cards if not item.stem[0].isdigit()]
+
+
+def _entries(cards: Iterable[Card]) -> str:
+    return "\n".join(f"notebooks/{item.stem}" for item in cards)
+
+
+def _grid(cards: Iterable[Card]) -> str:
+    return "\n".join(["::::{grid} 1 2 2 2", ":gutter: 3", "", *map(_box, cards), "::::"])
+
+
+def _box(item: Card) -> str:
+    exercises = f"{item.exercises} exercise{'s' if item.exercises != 1 else ''}"
+    head = [f":::{{grid-item-card}} {item.title}", f":link: notebooks/{item.stem}", ":link-type: doc", ""]
+    return "\n".join([*head, item.sentence, "", f"[{item.minutes} minutes · {exercises}]{{.minutes}}", ":::", ""])
+
+
+def symptoms(nodes: dict[str, NotebookNode]) -> str:
+    """Return the page of symptoms: what is heard most, and the indexes of all notebooks in one table."""
+    text = (_HERE / "symptoms.md").read_text(encoding="utf-8")
+    text = re.sub(r"(?<=\.ipynb)#([^)\s]+)", lambda found: f"#{links.anchor_of(found[1])}", text)
+    rows = [row for stem, node in nodes.items() for row in _rows(stem, node)]
+    return text + "\n".join(["| What you see | Look at | Thread |", "|---|---|---|", *rows, ""])
+
+
+def _rows(stem: str, node: NotebookNode) -> Iterable[str]:
+    text = "\n".join(cell.source for cell in node.cells if cell.cell_type == "markdown")
+    section = text.partition("\n## Find by symptom\n")[2].split("\n## ")[0]
+    for row in _INDEX.finditer(section):
+        file, _, anchor = row["target"].partition("#")
+        target = f"notebooks/{file or f'{stem}.ipynb'}#{links.anchor_of(anchor)}"
+        yield f"| {row['seen']} | [{row['words']}]({target}) | {row['thread']} |"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is added to a notebook
+
+
+def ways_to_open(stem: str, address: str) -> str:
+    """Return a line of links: the notebook itself, and where the project's address lets it be opened."""
+    ways = {"Download the notebook": f"{stem}.ipynb"} | elsewhere(f"notebooks/{stem}.ipynb", address)
+    download = " download"
+    items = [
+        f'<a href="{escape(target)}"{"" if target.startswith("http") else download}>{name}</a>'
+        for name, target in ways.items()
+    ]
+    return f'<p class="open-in">{" ".join(items)}</p>'
+
+
+def elsewhere(file: str, address: str) -> dict[str, str]:
+    """Return where a file of the project can be opened without installing anything, by the name of the service.
+
+    These services find a project on GitHub by its owner and name; with another address, or none, there are none.
+    """
+    found = re.match(r"https://github\.com/([^/]+/[^/]+?)(?:\.git)?/?$", address)
+    if not found:
+        return {}
+    return {
+        "Open in Binder": f"https://mybinder.org/v2/gh/{found[1]}/HEAD?urlpath=lab/tree/{file}",
+        "Open in Colab": f"https://colab.research.google.com/github/{found[1]}/blob/HEAD/{file}",
+        "Open in Codespaces": f"https://codespaces.new/{found[1]}",
+    }
+
+
+def modules_used(names: list[str]) -> str:
+    """Return the text that leads from the end of a notebook to the pages of the modules that it uses."""
+    listed = ", ".join(f"[`{name}`](../api/{name}.rst)" for name in names)
+    return f"**The code behind this page**: {listed}."
