@@ -5,6 +5,8 @@
 # make workshop    what a teacher hands out, in build/workshop; PROFILE=small shortens the long cells
 # make slides  slides for the teacher's guide's three agendas, in build/slides
 # make room  a stick for a room without a network, in build/room; PLATFORMS="linux windows macos" says for which laptops
+# make site   the course as web pages that need no network, in build/site
+# make pdf    the course as one file, build/mldrl-lite.pdf, printed by Chromium
 # make test-browser    the tests that need a browser
 # make test-data    every notebook on each kind of data, in its small profile: half an hour
 # make test-hosts    a sweep and a training over several hosts, whose plugs are pulled; needs root and iproute2
@@ -36,7 +38,7 @@ endif
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install run test test-notebooks test-browser test-data test-hosts test-gpu bench lab workshop slides room notebooks readme lint clean matrix FORCE
+.PHONY: install run test test-notebooks test-browser test-data test-hosts test-gpu bench lab workshop slides room site pdf notebooks readme lint clean matrix FORCE
 
 install: $(VENV)/installed
 
@@ -111,6 +113,17 @@ slides: install
 room: install
 	$(BIN)/python -m mldrl_lite.teach.room.making $(if $(PLATFORMS),--systems $(PLATFORMS)) \
 	  $(if $(PYTHONS),--pythons $(PYTHONS)) $(if $(TORCH),--index $(TORCH_INDEX))
+
+$(VENV)/site: $(VENV)/installed
+	@$(PIP) --quiet --editable ".[test,site]" || $(call NOT_INSTALLED,what builds the site)
+	@touch $@
+
+# To look at it as on the web: python -m http.server --bind 127.0.0.1 --directory build/site
+site: install $(VENV)/site
+	$(BIN)/python -m mldrl_lite.teach.site.build
+
+pdf: install $(VENV)/site
+	$(BIN)/python -m mldrl_lite.teach.site.build --pdf build/mldrl-lite.pdf
 
 matrix:
 	$(PYTHON) tests/matrix/matrix.py $(ROWS) $(if $(KEEP),--keep)

@@ -340,6 +340,8 @@ def test_the_package_in_the_workshop_is_whole(workshop: Path):
     data = {"py.typed", "rosmap.sha256", "studies/rosmap_study.json"}
     template = (ROOT / "mldrl_lite/teach/project/template").rglob("*.*")
     ours |= {path.relative_to(ROOT).as_posix() for path in template if path.suffix in TEXTS}
+    site = (ROOT / "mldrl_lite/teach/site").rglob("*.*")
+    ours |= {path.relative_to(ROOT).as_posix() for path in site if path.suffix != ".pyc"}
     assert theirs == ours | {"pyproject.toml", "README.md"} | {f"mldrl_lite/{name}" for name in data}
     for name in ("constraints.txt", "constraints-torch.txt"):
         assert (workshop / name).read_bytes() == (ROOT / name).read_bytes()

@@ -1,16 +1,19 @@
 """Build the site: `python -m mldrl_lite.teach.site.build`."""
 
 import argparse
+import contextlib
+import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mldrl_lite.messages import InputError
-from mldrl_lite.teach.site.source import Course, read_course, write_source
+from mldrl_lite.teach.site.source import Course, read_course, write_book, write_site
 
 _MARK = ".mldrl-lite-site"
 
@@ -34,19 +37,71 @@ def build_site(root: Path, out: Path) -> Course:
     if out.exists() and not (out / _MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{str(out)!r} holds something that is not a site: give --out a new folder.")
     course = read_course(root, address_of(root))
-    out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".site~", dir=out.absolute().parent) as place:
-        source, new = Path(place, "source"), Path(place, "new")
-        write_source(course, source)
+    with _folder_beside(out) as place:
+        source, new = place / "source", place / "new"
+        write_site(course, source)
         run_sphinx("html", source, new)
         for stem in course.nodes:
             shutil.copyfile(root / "notebooks" / f"{stem}.ipynb", new / "notebooks" / f"{stem}.ipynb")
-        shutil.rmtree(new / ".doctrees", ignore_errors=True)
         (new / _MARK).touch()
         if out.exists():
-            out.rename(Path(place, "old"))
+            out.rename(place / "old")
         new.rename(out)
     return course
+
+
+def print_book(root: Path, out: Path) -> Course:
+    """Print the course as one PDF file.
+
+    Raises:
+        InputError: no notebooks; Chromium or Sphinx is not installed, or one of them has failed.
+    """
+    chromium = find_chromium()
+    course = read_course(root, address_of(root))
+    with _folder_beside(out) as place:
+        write_book(course, place / "source")
+        run_sphinx("singlehtml", place / "source", place / "new")
+        fixed = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-pdf-header-footer",
+            "--generate-pdf-document-outline",
+        ]
+        page = (place / "new" / "index.html").resolve().as_uri()
+        command = [
+            chromium,
+            *fixed,
+            f"--user-data-dir={place / 'profile'}",
+            f"--print-to-pdf={place / 'book.pdf'}",
+            page,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode or not (place / "book.pdf").is_file():
+            raise InputError(f"Chromium has not printed the course: {done.stderr.strip()[-300:]}")
+        (place / "book.pdf").replace(out)
+    return course
+
+
+def find_chromium() -> str:
+    """Return the browser that prints: the one that the variable CHROMIUM names, or one that is installed.
+
+    Raises:
+        InputError: there is none.
+    """
+    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next((path for path in map(shutil.which, filter(None, names)) if path), None)
+    if not found:
+        raise InputError("The PDF is printed by Chromium, which is not installed: install it, or name it in CHROMIUM.")
+    return found
+
+
+@contextlib.contextmanager
+def _folder_beside(out: Path) -> Iterator[Path]:
+    """Give a folder that is gone afterwards, on the same disk as `out`."""
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".site~", dir=out.absolute().parent) as place:
+        yield Path(place)
 
 
 def run_sphinx(builder: str, source: Path, out: Path, *options: str) -> None:
@@ -69,13 +124,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mldrl_lite.teach.site.build", description=__doc__)
     parser.add_argument("--root", type=Path, default=Path(), help="the folder of the course")
     parser.add_argument("-o", "--out", type=Path, default=Path("build/site"), help="folder that is made anew")
+    parser.add_argument("--pdf", type=Path, metavar="FILE", help="print the course into this file instead")
     options = parser.parse_args(arguments)
     try:
-        course = build_site(options.root, options.out)
+        course = print_book(options.root, options.pdf) if options.pdf else build_site(options.root, options.out)
     except InputError as error:
         print(f"mldrl-lite: {error}", file=sys.stderr)
         return 2
-    print(f"{len(course.nodes)} notebooks: open {options.out / 'index.html'}")
+    print(f"{len(course.nodes)} notebooks: open {options.pdf or options.out / 'index.html'}")
     return 0
 
 

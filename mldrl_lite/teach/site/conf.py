@@ -43,6 +43,7 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+toc_object_entries_show_parents = "hide"
 python_maximum_signature_line_length = 80
 
 html_theme = "sphinx_book_theme"
@@ -54,22 +55,28 @@ html_js_files = ["course.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_last_updated_fmt = None
+html_logo = str(HERE / "static" / "logo.svg")
+html_favicon = str(HERE / "static" / "logo.svg")
+html_context = {"default_mode": "auto"}
 html_theme_options = {
+    "logo": {"text": "mldrl-lite", "alt_text": ""},
     "use_download_button": False,
     "use_fullscreen_button": False,
+    "navbar_persistent": [],  # the search has its place in the sidebar
     "show_navbar_depth": 1,
     "show_toc_level": 2,
-    "home_page_in_toc": True,
-    "collapse_navigation": True,
+    "collapse_navigation": True,  # else each page would carry the names of all modules
 }
 
 
-def _keep_colon(app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    """Keep napoleon from taking what stands before a colon, in the text of an attribute, for its type."""
-    if kind == "attribute":
+def _tidy(app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Leave out what Python says of a NamedTuple's fields; keep napoleon from taking words before a colon for a type."""
+    if lines and lines[0].startswith("Alias for field number"):
+        lines.clear()
+    elif kind == "attribute":
         lines.insert(0, "\\ ")
 
 
 def setup(app: Sphinx) -> None:
     """Let Sphinx do what no setting says."""
-    app.connect("autodoc-process-docstring", _keep_colon, priority=400)  # napoleon comes at 500
+    app.connect("autodoc-process-docstring", _tidy, priority=400)  # napoleon comes at 500

@@ -1,6 +1,6 @@
 """Links of the course's texts, brought to the one form that the site knows."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
@@ -11,6 +11,11 @@ from mldrl_lite.teach.workshop import relink
 TEXTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
 """The texts at the top of the project that are pages of the site."""
 
+FILES = ("LICENSE", "NOTICE", "CITATION.cff")
+"""What the site hands out as it is."""
+
+PACKAGE = "mldrl_lite"
+
 
 def anchor_of(words: str) -> str:
     """Return the anchor of a heading on the site, from its words or from a link in Jupyter's or GitHub's form.
@@ -20,46 +25,38 @@ def anchor_of(words: str) -> str:
     return make_id(unquote(words))
 
 
-def to_site(root: Path, page: PurePosixPath, address: str) -> Callable[[str], str | None]:
-    """Return what turns the target of a link on `page` into one that leads somewhere from the site.
+@dataclass(frozen=True)
+class Places:
+    """Where the texts of a course may lead to."""
 
-    Args:
-        root: the folder of the course.
-        page: the page, from `root`: "notebooks/00_quickstart.ipynb".
-        address: where the project lies on the web; "" where it lies nowhere.
+    root: Path
+    """The folder of the course."""
+    pages: frozenset[str]
+    """What is a page, from `root`: "notebooks/00_quickstart.ipynb", "api/mldrl_lite.model.rst"."""
+    address: str
+    """Where the project lies on the web; "" where it lies nowhere."""
 
-    Returns:
-        A function that gives None for a target that is neither on the site nor, without an address, on the web.
-    """
+    def relinked(self, text: str, page: str) -> str:
+        """Return the Markdown of a page with links as the site knows them.
 
-    def change(target: str) -> str | None:
+        What is no page becomes a link to the web; without an address, such a link leaves its words alone. What does not
+        exist stays as it is, for Sphinx to complain of.
+        """
+        return relink(text, lambda target: self._changed(target, PurePosixPath(page)))
+
+    def _changed(self, target: str, page: PurePosixPath) -> str | None:
         file, mark, anchor = target.partition("#")
         if not file:
             return mark + anchor_of(anchor)
-        place = (root / page.parent / file).resolve()
-        if not place.is_relative_to(root.resolve()):
-            return None
-        inside = place.relative_to(root.resolve())
-        up = "../" * len(page.parent.parts)
-        if inside.parts[0] == "mldrl_lite":
-            return up + _api_page(inside, place)
-        if _is_page(inside) or (place.is_file() and inside.suffix not in (".py", ".ipynb")):
-            return file + (mark + anchor_of(anchor) if anchor else "")
-        return f"{address}/blob/HEAD/{inside.as_posix()}" if address else None
-
-    return change
+        place = (self.root / page.parent / file).resolve()
+        if not place.exists() or not place.is_relative_to(self.root.resolve()):
+            return target
+        inside = PurePosixPath(place.relative_to(self.root.resolve()).as_posix())
+        known = _api_page(inside) if inside.parts[0] == PACKAGE else str(inside)
+        if known in self.pages or str(inside) in FILES or inside.suffix == ".png":
+            return "../" * len(page.parent.parts) + known + (mark + anchor_of(anchor) if anchor else "")
+        return f"{self.address}/blob/HEAD/{inside}" if self.address else None
 
 
-def _is_page(inside: Path) -> bool:
-    return str(inside) in TEXTS or (inside.parent.name == "notebooks" and inside.suffix in (".ipynb", ".md"))
-
-
-def _api_page(inside: Path, place: Path) -> str:
-    parts = [part for part in inside.with_suffix("").parts if part != "__init__"]
-    known = place.suffix == ".py" or (place / "__init__.py").is_file()
-    return f"api/{'.'.join(parts)}.rst" if known else "api/mldrl_lite.rst"
-
-
-def relinked(text: str, root: Path, page: PurePosixPath, address: str) -> str:
-    """Return Markdown whose links lead somewhere from the site; a link that cannot leaves its words alone."""
-    return relink(text, to_site(root, page, address))
+def _api_page(inside: PurePosixPath) -> str:
+    return f"api/{'.'.join(inside.with_suffix('').parts).removesuffix('.__init__')}.rst"

@@ -11,7 +11,9 @@ from mldrl_lite.teach.site import links
 from mldrl_lite.teach.workshop import Card
 
 _HERE = Path(__file__).parent
-_INDEX = re.compile(r"^\| (?P<seen>.+?) \| \[(?P<words>.+?)\]\((?P<target>\S+)\) \| (?P<thread>\[.+?\]\(\S+\)) \|$", re.M)
+_INDEX = re.compile(
+    r"^\| (?P<seen>.+?) \| \[(?P<words>.+?)\]\((?P<target>\S+)\) \| (?P<thread>\[.+?\]\(\S+\)) \|$", re.M
+)
 
 
 def home(cards: list[Card]) -> str:
@@ -21,6 +23,16 @@ def home(cards: list[Card]) -> str:
     texts = {"course": _grid(course), "reference": _grid(reference), "minutes": sum(item.minutes for item in cards)}
     lists = {"course_list": _entries(course), "reference_list": _entries(reference), "n": len(cards)}
     return template.format(**texts, **lists)
+
+
+def book(cards: list[Card], texts: list[str]) -> str:
+    """Return the first page of the course as one book, and its contents."""
+    chapters = [f"notebooks/{item.stem}" for item in cards]
+    listed = [text.removesuffix(".md") for text in texts]
+    contents = "\n".join(
+        ["```{toctree}", ":maxdepth: 1", "", *listed[:1], *chapters, "symptoms", *listed[1:], "```", ""]
+    )
+    return f"# What Lightning's Trainer really does\n\nA course in {len(cards)} notebooks.\n\n{contents}"
 
 
 def _parted(cards: list[Card]) -> tuple[list[Card], list[Card]]:

@@ -3,9 +3,9 @@
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
@@ -13,7 +13,11 @@ from nbformat import NotebookNode
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
 from mldrl_lite.teach.site import links, modules, pages
+from mldrl_lite.teach.site.links import Places
 from mldrl_lite.teach.workshop import Card, card
+
+_BOOK = ("README.md", "notebooks/GLOSSARY.md", "notebooks/RUNNING.md")
+"""The texts that are in the book too."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,11 @@ class Course:
         """Return title, sentence, minutes and exercises of each notebook."""
         return [card(node, stem) for stem, node in self.nodes.items()]
 
+    def texts(self) -> list[str]:
+        """Return the Markdown files that are pages, from the course's folder."""
+        files = [*(self.root / name for name in links.TEXTS), *sorted((self.root / "notebooks").glob("*.md"))]
+        return [file.relative_to(self.root).as_posix() for file in files if file.is_file()]
+
 
 def read_course(root: Path, address: str) -> Course:
     """Read the notebooks of a course.
@@ -43,40 +52,49 @@ def read_course(root: Path, address: str) -> Course:
     return Course(root, address, {path.stem: nbformat.read(path, as_version=4) for path in paths})
 
 
-def write_source(course: Course, folder: Path) -> None:
-    """Write all that Sphinx reads into a new folder."""
-    package = course.root / "mldrl_lite"
+def write_site(course: Course, folder: Path) -> None:
+    """Write all that Sphinx reads for the site into a new folder."""
+    package, cards = course.root / links.PACKAGE, course.cards()
     uses = {stem: modules.used(node, package) for stem, node in course.nodes.items()}
+    api = {f"api/{name}.rst": text for name, text in modules.api_pages(package, _users(uses, cards)).items()}
+    _write_texts(course, course.texts(), api, folder, uses)
+    _write(folder / "index.md", pages.home(cards))
+    for page, text in api.items():
+        _write(folder / page, text)
+
+
+def write_book(course: Course, folder: Path) -> None:
+    """Write what Sphinx reads for one long page, without what only a site needs: modules, changes, ways to open."""
+    texts = [text for text in course.texts() if text in _BOOK]
+    _write_texts(course, texts, (), folder, {})
+    _write(folder / "index.md", pages.book(course.cards(), texts))
+
+
+def _write_texts(
+    course: Course, texts: list[str], api: Iterable[str], folder: Path, uses: dict[str, list[str]]
+) -> None:
+    notebooks = [f"notebooks/{stem}.ipynb" for stem in course.nodes]
+    places = Places(course.root, frozenset([*notebooks, *texts, *api]), course.address)
     for stem, node in course.nodes.items():
-        write(folder / "notebooks" / f"{stem}.ipynb", nbformat.writes(prepared(course, stem, node, uses[stem])))
-    for page in _texts(course.root):
-        text = (course.root / page).read_text(encoding="utf-8")
-        write(folder / page, links.relinked(text, course.root, page, course.address))
+        new = prepared(node, stem, places)
+        if stem in uses:
+            add_ways(new, stem, places.address, uses[stem])
+        _write(folder / "notebooks" / f"{stem}.ipynb", nbformat.writes(new))
+    for page in texts:
+        _write(folder / page, places.relinked((course.root / page).read_text(encoding="utf-8"), page))
+    _write(folder / "symptoms.md", pages.symptoms(course.nodes))
     _copy_other_files(course.root, folder)
-    cards = course.cards()
-    write(folder / "index.md", pages.home(cards))
-    write(folder / "symptoms.md", pages.symptoms(course.nodes))
-    for name, text in modules.api_pages(package, _users(uses, cards)).items():
-        write(folder / "api" / f"{name}.rst", text)
 
 
-def write(path: Path, text: str) -> None:
-    """Write a text file, in a folder that may be new."""
+def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _texts(root: Path) -> Iterator[PurePosixPath]:
-    for file in [*(root / name for name in links.TEXTS), *sorted((root / "notebooks").glob("*.md"))]:
-        if file.is_file():
-            yield PurePosixPath(file.relative_to(root).as_posix())
-
-
 def _copy_other_files(root: Path, folder: Path) -> None:
-    """Copy what texts show or link to: pictures, the licence and so on."""
     if (root / "notebooks" / "pictures").is_dir():
         shutil.copytree(root / "notebooks" / "pictures", folder / "notebooks" / "pictures")
-    for name in ("LICENSE", "NOTICE", "CITATION.cff"):
+    for name in links.FILES:
         if (root / name).is_file():
             shutil.copyfile(root / name, folder / name)
 
@@ -94,31 +112,33 @@ def _users(uses: dict[str, list[str]], cards: list[Card]) -> dict[str, dict[str,
 # A notebook
 
 
-def prepared(course: Course, stem: str, node: NotebookNode, used: list[str]) -> NotebookNode:
-    """Return a notebook as Sphinx reads it: links changed, pictures described, where to get it, what it uses."""
-    node = nbformat.from_dict(node)
-    page = PurePosixPath("notebooks", f"{stem}.ipynb")
+def prepared(node: NotebookNode, stem: str, places: Places) -> NotebookNode:
+    """Return a notebook as Sphinx reads it: its links changed, its pictures described."""
+    node, page = nbformat.from_dict(node), f"notebooks/{stem}.ipynb"
+    node.metadata.language_info.pygments_lexer = "ipython3"
     for cell in node.cells:
         if cell.cell_type == "markdown":
-            cell.source = links.relinked(cell.source, course.root, page, course.address)
+            cell.source = places.relinked(cell.source, page)
         elif "alt" in cell.metadata:
             cell.metadata["mystnb"] = {"image": {"alt": cell.metadata.alt}}
         for output in cell.get("outputs", []):
-            _prepare_output(output, course, page)
-    node.metadata.language_info.pygments_lexer = "ipython3"
-    heading, rest = node.cells[0].source.split("\n", 1)
-    node.cells[0].source = f"{heading}\n\n{pages.ways_to_open(stem, course.address)}\n{rest}"
-    if used:
-        node.cells.append(nbformat.v4.new_markdown_cell(pages.modules_used(used)))
+            _prepare(output.get("data", {}), page, places)
     return node
 
 
-def _prepare_output(output: NotebookNode, course: Course, page: PurePosixPath) -> None:
-    data = output.get("data", {})
+def _prepare(data: NotebookNode, page: str, places: Places) -> None:
     data.pop(RESULT_TYPE, None)  # for the table of a run, not for a reader
     if "text/html" in data:
         data["text/html"] = re.sub(
             r'(?<=href=")#([^"]+)', lambda found: f"#{links.anchor_of(found[1])}", data["text/html"]
         )
     if "text/markdown" in data:
-        data["text/markdown"] = links.relinked(data["text/markdown"], course.root, page, course.address)
+        data["text/markdown"] = places.relinked(data["text/markdown"], page)
+
+
+def add_ways(node: NotebookNode, stem: str, address: str, used: list[str]) -> None:
+    """Add to a prepared notebook where to get and open it, and which modules it uses."""
+    heading, rest = node.cells[0].source.split("\n", 1)
+    node.cells[0].source = f"{heading}\n\n{pages.ways_to_open(stem, address)}\n{rest}"
+    if used:
+        node.cells.append(nbformat.v4.new_markdown_cell(pages.modules_used(used)))
