@@ -3,9 +3,7 @@
 `make test-browser` runs these; they are skipped, with the reason, where there is no Chromium or no Playwright.
 """
 
-import importlib.util
 import io
-import os
 import re
 import shutil
 import socket
@@ -24,23 +22,17 @@ from conftest import NOTEBOOKS, ROOT
 from nbformat import NotebookNode
 from PIL import Image
 from solved import code_of
+from windows import MISSING, visit
 
 from mldrl_lite.figures import COLOURS
 from mldrl_lite.runs import pictures
 from mldrl_lite.teach.workshop import make_workshop, student_copy, tags, with_values
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-SCREENSHOTS = ROOT / "build" / "screenshots"
-
-if importlib.util.find_spec("playwright") is None:
-    MISSING = "Playwright is not installed: pip install .[browser]"
-elif CHROMIUM is None:
-    MISSING = "no chromium is installed, and the variable CHROMIUM names none"
-else:
-    MISSING = ""
+pytest_plugins = ["windows"]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+if not MISSING:
     import lab
     from playwright import sync_api as playwright
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 
 def free_port() -> int:
@@ -66,26 +58,6 @@ def emptied(node: NotebookNode) -> NotebookNode:
         if "parameters" in tags(cell):
             cell.source = with_values(cell.source, cell.metadata.get("small", {}))
     return node
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator["playwright.Browser"]:
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=lab.CHROMIUM_OPTIONS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: "playwright.Browser", request: pytest.FixtureRequest) -> Iterator["playwright.Page"]:
-    """A window of the browser that is told of nobody's cookies; its last view is kept as a screenshot."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    page = context.new_page()
-    yield page
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
-    context.close()
 
 
 @pytest.fixture(scope="session")
@@ -302,16 +274,6 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("handed-out") / "workshop"
     make_workshop(ROOT, out)
     return out
-
-
-def visit(page: "playwright.Page", file: Path) -> list[str]:
-    """Open a page from the disk; return what the browser complains of."""
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"not loaded: {request.url[:200]}"))
-    page.goto(file.as_uri())
-    return complaints
 
 
 @PAGES

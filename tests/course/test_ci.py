@@ -48,10 +48,21 @@ def test_in_ci_a_skip_for_a_missing_tool_fails(tmp_path: Path, variables: dict[s
 def test_a_workflow_calls_what_ci_runs_here_and_nothing_else(path: Path):
     workflow = yaml.safe_load(path.read_text())
     assert workflow[True]  # YAML reads the key `on` so
-    for job in workflow["jobs"].values():
-        assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
-        assert job["timeout-minutes"] <= 90
+    commands = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert commands == (["make site"] if path.name == "pages.yml" else [".ci/run"])
+    assert all(job["timeout-minutes"] <= 90 for job in workflow["jobs"].values())
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_the_site_that_ci_has_tested_is_published_from_main_and_from_nowhere_else():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "pages.yml").read_text())
+    assert workflow[True]["push"]["branches"] == ["main"]
+    assert "pull_request" not in workflow[True]
+    build, publish = workflow["jobs"].values()
+    folder = build["steps"][-1]["with"]["path"]
+    assert f"export SITE={folder}\n" in (ROOT / ".ci" / "run").read_text()
+    assert workflow["permissions"] == {"contents": "read"}
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
 
 
 def test_there_is_a_weekly_run_with_the_newest_versions():
@@ -97,7 +108,7 @@ def test_ci_says_how_long_each_step_took_and_stops_at_the_first_that_fails(tmp_p
     command = ["bash", tmp_path / ".ci" / "run"]
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
     steps = ["make install", "make run", "tools of some tests", "make test", "make test-notebooks"]
-    steps += ["make site", "make test-browser"]
+    steps += ["make site", "make test-browser", "make test-hosts"]
     done = steps[: steps.index(f"make {broken}")] if broken else steps
     timed = [line.split(" s  ")[1] for line in run.stdout.splitlines() if line.strip()[:1].isdigit()]
     assert timed == [*done, "in all"], run.stderr

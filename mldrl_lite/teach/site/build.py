@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +21,8 @@ _MARK = ".mldrl-lite-site"
 
 def address_of(root: Path) -> str:
     """Return where the project lies on the web, as pyproject.toml says under `[project.urls]`; "" where it does not."""
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    file = root / "pyproject.toml"
+    project = tomllib.loads(file.read_text(encoding="utf-8"))["project"] if file.is_file() else {}
     return re.sub(r"(\.git)?/?$", "", project.get("urls", {}).get("Repository", ""))
 
 
@@ -61,26 +63,18 @@ def print_book(root: Path, out: Path) -> Course:
     with _folder_beside(out) as place:
         write_book(course, place / "source")
         run_sphinx("singlehtml", place / "source", place / "new")
-        fixed = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-pdf-header-footer",
-            "--generate-pdf-document-outline",
-        ]
-        page = (place / "new" / "index.html").resolve().as_uri()
-        command = [
-            chromium,
-            *fixed,
-            f"--user-data-dir={place / 'profile'}",
-            f"--print-to-pdf={place / 'book.pdf'}",
-            page,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode or not (place / "book.pdf").is_file():
-            raise InputError(f"Chromium has not printed the course: {done.stderr.strip()[-300:]}")
+        _print(chromium, place / "new" / "index.html", place)
         (place / "book.pdf").replace(out)
     return course
+
+
+def _print(chromium: str, page: Path, place: Path) -> None:
+    pdf = place / "book.pdf"
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--print-to-pdf={pdf}"]
+    options += ["--generate-pdf-document-outline", f"--user-data-dir={place / 'profile'}"]
+    done = subprocess.run([chromium, *options, page.resolve().as_uri()], capture_output=True, text=True)  # noqa: S603
+    if done.returncode or not pdf.is_file():
+        raise InputError(f"Chromium has not printed the course: {done.stderr.strip()[-300:]}")
 
 
 def find_chromium() -> str:
@@ -114,8 +108,12 @@ def run_sphinx(builder: str, source: Path, out: Path, *options: str) -> None:
         from sphinx.cmd.build import main as sphinx
     except ModuleNotFoundError:
         raise InputError("The site is built with Sphinx, which is not installed: pip install '.[site]'.") from None
-    fixed = ["--fail-on-warning", "--quiet", "--conf-dir", str(Path(__file__).parent), "--builder", builder]
-    if sphinx([*fixed, "--doctree-dir", str(source.parent / "doctrees"), *options, str(source), str(out)]):
+    fixed = ["--jobs", "auto", "--fail-on-warning", "--quiet", "--builder", builder]
+    fixed += ["--conf-dir", str(Path(__file__).parent), "--doctree-dir", str(source.parent / "doctrees")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Sphinx's extensions say of one another's future; Sphinx logs its own
+        failed = sphinx([*fixed, *options, str(source), str(out)])
+    if failed:
         raise InputError("The site was not built, for the reasons above.")
 
 

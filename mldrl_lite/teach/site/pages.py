@@ -21,17 +21,15 @@ def home(cards: list[Card]) -> str:
     template = (_HERE / "home.md").read_text(encoding="utf-8")
     course, reference = _parted(cards)
     texts = {"course": _grid(course), "reference": _grid(reference), "minutes": sum(item.minutes for item in cards)}
-    lists = {"course_list": _entries(course), "reference_list": _entries(reference), "n": len(cards)}
-    return template.format(**texts, **lists)
+    lists = {"course_list": _entries(course), "reference_list": _entries(reference)}
+    return template.format(**texts, **lists, n=len(cards), first=cards[0].stem)
 
 
 def book(cards: list[Card], texts: list[str]) -> str:
     """Return the first page of the course as one book, and its contents."""
     chapters = [f"notebooks/{item.stem}" for item in cards]
-    listed = [text.removesuffix(".md") for text in texts]
-    contents = "\n".join(
-        ["```{toctree}", ":maxdepth: 1", "", *listed[:1], *chapters, "symptoms", *listed[1:], "```", ""]
-    )
+    first, *others = [text.removesuffix(".md") for text in texts]
+    contents = "\n".join(["```{toctree}", first, *chapters, "symptoms", *others, "```", ""])
     return f"# What Lightning's Trainer really does\n\nA course in {len(cards)} notebooks.\n\n{contents}"
 
 
@@ -40,11 +38,13 @@ def _parted(cards: list[Card]) -> tuple[list[Card], list[Card]]:
     return [item for item in cards if item.stem[0].isdigit()], [item for item in cards if not item.stem[0].isdigit()]
 
 
-def _entries(cards: Iterable[Card]) -> str:
+def _entries(cards: list[Card]) -> str:
     return "\n".join(f"notebooks/{item.stem}" for item in cards)
 
 
-def _grid(cards: Iterable[Card]) -> str:
+def _grid(cards: list[Card]) -> str:
+    if not cards:
+        return ""
     return "\n".join(["::::{grid} 1 2 2 2", ":gutter: 3", "", *map(_box, cards), "::::"])
 
 

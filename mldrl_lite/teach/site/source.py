@@ -58,35 +58,41 @@ def write_site(course: Course, folder: Path) -> None:
     uses = {stem: modules.used(node, package) for stem, node in course.nodes.items()}
     api = {f"api/{name}.rst": text for name, text in modules.api_pages(package, _users(uses, cards)).items()}
     _write_texts(course, course.texts(), api, folder, uses)
-    _write(folder / "index.md", pages.home(cards))
+    write(folder / "index.md", pages.home(cards))
     for page, text in api.items():
-        _write(folder / page, text)
+        write(folder / page, text)
 
 
 def write_book(course: Course, folder: Path) -> None:
     """Write what Sphinx reads for one long page, without what only a site needs: modules, changes, ways to open."""
     texts = [text for text in course.texts() if text in _BOOK]
     _write_texts(course, texts, (), folder, {})
-    _write(folder / "index.md", pages.book(course.cards(), texts))
+    write(folder / "index.md", pages.book(course.cards(), texts))
 
 
 def _write_texts(
     course: Course, texts: list[str], api: Iterable[str], folder: Path, uses: dict[str, list[str]]
 ) -> None:
-    notebooks = [f"notebooks/{stem}.ipynb" for stem in course.nodes]
-    places = Places(course.root, frozenset([*notebooks, *texts, *api]), course.address)
+    places = places_of(course, texts, api)
     for stem, node in course.nodes.items():
         new = prepared(node, stem, places)
         if stem in uses:
             add_ways(new, stem, places.address, uses[stem])
-        _write(folder / "notebooks" / f"{stem}.ipynb", nbformat.writes(new))
+        write(folder / "notebooks" / f"{stem}.ipynb", nbformat.writes(new))
     for page in texts:
-        _write(folder / page, places.relinked((course.root / page).read_text(encoding="utf-8"), page))
-    _write(folder / "symptoms.md", pages.symptoms(course.nodes))
+        write(folder / page, places.relinked((course.root / page).read_text(encoding="utf-8"), page))
+    write(folder / "symptoms.md", pages.symptoms(course.nodes))
     _copy_other_files(course.root, folder)
 
 
-def _write(path: Path, text: str) -> None:
+def places_of(course: Course, texts: Iterable[str], api: Iterable[str] = ()) -> Places:
+    """Return where links may lead to: the notebooks, and these pages."""
+    notebooks = [f"notebooks/{stem}.ipynb" for stem in course.nodes]
+    return Places(course.root, frozenset([*notebooks, *texts, *api]), course.address)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file, in a folder that may be new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
 
