@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 pytest.importorskip("sphinx", reason="Sphinx is not installed: pip install .[site]")
 from mldrl_lite.messages import InputError
-from mldrl_lite.teach.site import build, modules, pages
+from mldrl_lite.teach.site import build, modules, pages, translate
 from mldrl_lite.teach.site.links import Places, anchor_of
 
 PACKAGE = ROOT / "mldrl_lite"
@@ -119,9 +119,10 @@ def small_course(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def few_symptoms(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest):
-    if "small_course" in request.fixturenames:  # its notebooks are not those that the page leads to
+def fewer_pages(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest):
+    if "small_course" in request.fixturenames:  # its notebooks are not those that these pages lead to
         monkeypatch.setattr(pages, "symptoms", lambda nodes: "# Find by symptom\n")
+        monkeypatch.setattr(translate, "languages", list)
 
 
 def break_a_link(root: Path) -> None:

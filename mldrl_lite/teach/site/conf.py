@@ -5,6 +5,8 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
+from mldrl_lite.teach.site.translate import languages
+
 HERE = Path(__file__).parent
 
 project = "mldrl-lite"
@@ -22,6 +24,7 @@ extensions = [
 exclude_patterns = ["**.ipynb_checkpoints"]
 root_doc = "index"
 default_role = "literal"
+suppress_warnings = ["ref.python"]  # two modules may each have a class of one name
 
 # Stored notebooks are shown as they are.
 nb_execution_mode = "off"
@@ -48,7 +51,6 @@ toc_object_entries = False  # the sidebar of each page would copy them all: half
 html_theme = "sphinx_book_theme"
 html_title = "mldrl-lite"
 html_static_path = [str(HERE / "static")]
-templates_path = [str(HERE / "templates")]
 html_css_files = ["course.css"]
 html_js_files = ["course.js"]
 html_copy_source = False
@@ -76,6 +78,14 @@ def _tidy(app: Sphinx, kind: str, name: str, thing: object, options: object, lin
         lines.insert(0, "\\ ")
 
 
+def _name_language(app: Sphinx, page: str, template: str, context: dict[str, object], doctree: object) -> None:
+    """Tell a reader's browser, and who has pages read aloud, that a translated page is not in English."""
+    folder = page.partition("/")[0]
+    if folder in languages():
+        context["language"] = folder
+
+
 def setup(app: Sphinx) -> None:
     """Let Sphinx do what no setting says."""
+    app.connect("html-page-context", _name_language)
     app.connect("autodoc-process-docstring", _tidy, priority=400)  # napoleon comes at 500

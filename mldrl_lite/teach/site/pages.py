@@ -16,13 +16,23 @@ _INDEX = re.compile(
 )
 
 
-def home(cards: list[Card]) -> str:
-    """Return the home page: what the course is, a map of it, and the contents of the site."""
+def home(cards: list[Card], others: dict[str, list[str]]) -> str:
+    """Return the home page: what the course is, a map of it, and the contents of the site.
+
+    Args:
+        cards: what is said of each notebook.
+        others: by the name of another language, the pages in it.
+    """
     template = (_HERE / "home.md").read_text(encoding="utf-8")
     course, reference = _parted(cards)
     texts = {"course": _grid(course), "reference": _grid(reference), "minutes": sum(item.minutes for item in cards)}
     lists = {"course_list": _entries(course), "reference_list": _entries(reference)}
+    lists["others"] = "\n".join(_contents_of(name, listed) for name, listed in others.items())
     return template.format(**texts, **lists, n=len(cards), first=cards[0].stem)
+
+
+def _contents_of(name: str, listed: list[str]) -> str:
+    return "\n".join(["```{toctree}", ":hidden:", f":caption: {name}", *listed, "```", ""])
 
 
 def book(cards: list[Card], texts: list[str]) -> str:
@@ -75,14 +85,18 @@ def _rows(stem: str, node: NotebookNode) -> Iterable[str]:
 # What is added to a notebook
 
 
-def ways_to_open(stem: str, address: str) -> str:
-    """Return a line of links: the notebook itself, and where the project's address lets it be opened."""
-    ways = {"Download the notebook": f"{stem}.ipynb"} | elsewhere(f"notebooks/{stem}.ipynb", address)
-    download = " download"
-    items = [
-        f'<a href="{escape(target)}"{"" if target.startswith("http") else download}>{name}</a>'
-        for name, target in ways.items()
-    ]
+def ways_to_open(stem: str, address: str, others: dict[str, str] | None = None) -> str:
+    """Return a line of links: the notebook itself, where the project's address lets it be opened, other languages.
+
+    Args:
+        stem: of the notebook's file.
+        address: where the project lies on the web, or "".
+        others: by language, its name, where the page is there in that language.
+    """
+    ways = elsewhere(f"notebooks/{stem}.ipynb", address)
+    items = [f'<a href="{stem}.ipynb" download>Download the notebook</a>']
+    items += [f'<a href="{escape(target)}">{name}</a>' for name, target in ways.items()]
+    items += [f'<a href="../{code}/{stem}.html" lang="{code}">{name}</a>' for code, name in (others or {}).items()]
     return f'<p class="open-in">{" ".join(items)}</p>'
 
 

@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.notebook import RESULT_TYPE
-from mldrl_lite.teach.site import links, modules, pages
+from mldrl_lite.teach.site import links, modules, pages, translate
 from mldrl_lite.teach.site.links import Places
 from mldrl_lite.teach.workshop import Card, card
 
@@ -58,9 +58,24 @@ def write_site(course: Course, folder: Path) -> None:
     uses = {stem: modules.used(node, package) for stem, node in course.nodes.items()}
     api = {f"api/{name}.rst": text for name, text in modules.api_pages(package, _users(uses, cards)).items()}
     _write_texts(course, course.texts(), api, folder, uses)
-    write(folder / "index.md", pages.home(cards))
+    write(folder / "index.md", pages.home(cards, _in_other_languages()))
     for page, text in api.items():
         write(folder / page, text)
+    for language in translate.languages():
+        _write_translations(course, language, places_of(course, course.texts(), api), folder)
+
+
+def _write_translations(course: Course, language: str, places: Places, folder: Path) -> None:
+    """Write a page for each catalog of a language, in a folder with the language's name."""
+    note = translate.NOTES[language]
+    for page, catalog in translate.catalogs(language).items():
+        stem = page.rpartition("/")[2]
+        if stem in course.nodes:
+            node = translate.translated(prepared(course.nodes[stem], stem, places), catalog, note)
+            write(folder / language / f"{stem}.ipynb", nbformat.writes(translate.site_notebook(node)))
+        elif f"{page}.md" in course.texts():
+            text = places.relinked((course.root / f"{page}.md").read_text(encoding="utf-8"), f"{page}.md")
+            write(folder / language / f"{stem}.md", translate.site_text(text, catalog, note))
 
 
 def write_book(course: Course, folder: Path) -> None:
@@ -82,7 +97,7 @@ def _write_texts(
     for page in texts:
         write(folder / page, places.relinked((course.root / page).read_text(encoding="utf-8"), page))
     write(folder / "symptoms.md", pages.symptoms(course.nodes))
-    _copy_other_files(course.root, folder)
+    copy_other_files(course.root, folder)
 
 
 def places_of(course: Course, texts: Iterable[str], api: Iterable[str] = ()) -> Places:
@@ -97,9 +112,10 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _copy_other_files(root: Path, folder: Path) -> None:
+def copy_other_files(root: Path, folder: Path) -> None:
+    """Copy what texts show or link to and is no page: pictures, the licence and so on."""
     if (root / "notebooks" / "pictures").is_dir():
-        shutil.copytree(root / "notebooks" / "pictures", folder / "notebooks" / "pictures")
+        shutil.copytree(root / "notebooks" / "pictures", folder / "notebooks" / "pictures", dirs_exist_ok=True)
     for name in links.FILES:
         if (root / name).is_file():
             shutil.copyfile(root / name, folder / name)
@@ -142,9 +158,15 @@ def _prepare(data: NotebookNode, page: str, places: Places) -> None:
         data["text/markdown"] = places.relinked(data["text/markdown"], page)
 
 
+def _in_other_languages() -> dict[str, list[str]]:
+    return {translate.NAMES[language]: translate.pages_in(language) for language in translate.languages()}
+
+
 def add_ways(node: NotebookNode, stem: str, address: str, used: list[str]) -> None:
     """Add to a prepared notebook where to get and open it, and which modules it uses."""
+    codes = [code for code in translate.languages() if f"{code}/{stem}" in translate.pages_in(code)]
+    ways = pages.ways_to_open(stem, address, {code: translate.NAMES[code] for code in codes})
     heading, rest = node.cells[0].source.split("\n", 1)
-    node.cells[0].source = f"{heading}\n\n{pages.ways_to_open(stem, address)}\n{rest}"
+    node.cells[0].source = f"{heading}\n\n{ways}\n{rest}"
     if used:
         node.cells.append(nbformat.v4.new_markdown_cell(pages.modules_used(used)))
