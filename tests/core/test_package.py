@@ -38,7 +38,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 def modules_of(lines: Iterable[str]) -> set[str]:
     """Return the modules that these lines of pyproject.toml bring, as they are imported."""
     names = {re.match(r"[\w-]+", line).group().lower().replace("-", "_") for line in lines}
-    other = {"ipython": "IPython", "pillow": "PIL", "pyyaml": "yaml", "scikit_learn": "sklearn"}
+    other = {
+        "ipython": "IPython",
+        "markdown_it_py": "markdown_it",
+        "pillow": "PIL",
+        "pyyaml": "yaml",
+        "scikit_learn": "sklearn",
+    }
     return {other.get(name, name) for name in names}
 
 
