@@ -332,8 +332,8 @@ def test_what_cannot_be_used_is_said_in_one_sentence(
 
 def test_the_package_in_the_workshop_is_whole(workshop: Path):
     theirs = {path.relative_to(workshop / "package").as_posix() for path in (workshop / "package").rglob("*.*")}
-    tracked = [path for path in (ROOT / "mldrl_lite").rglob("*.*") if path.is_file() and path.suffix != ".pyc"]
-    ours = {path.relative_to(ROOT).as_posix() for path in tracked}
+    found = [path.relative_to(ROOT) for path in (ROOT / "mldrl_lite").rglob("*.*") if path.is_file()]
+    ours = {path.as_posix() for path in found if path.suffix != ".pyc" and "/." not in path.as_posix()}
     assert {path for path in theirs if (workshop / "package" / path).is_file()} == ours | {
         "pyproject.toml",
         "README.md",
