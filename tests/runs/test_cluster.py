@@ -82,8 +82,8 @@ def loopback(tmp_path: Path) -> Iterator[Loopback]:
 
 
 def swept(page: Path, numbers: Any, loopback: Loopback, **more: Any) -> pd.DataFrame:
-    chosen = {"kernel": "python3", "progress": False, **more}
-    return sweep(page, {"n": numbers}, page.parent / "out", executor=Cluster(loopback.address), **chosen)
+    chosen = {"executor": Cluster(loopback.address), "kernel": "python3", "progress": False, **more}
+    return sweep(page, {"n": numbers}, page.parent / "out", **chosen)
 
 
 class Background:
@@ -321,6 +321,15 @@ def test_a_lost_scheduler_is_an_interruption(page: Path, loopback: Loopback, pre
     assert pretence.starts == {1: 1, 2: 1, 3: 2, 4: 1}
 
 
+def test_a_scheduler_that_is_lost_before_a_worker_is_there_is_one_too(page: Path, loopback: Loopback, capsys):
+    cluster = Cluster(loopback.address, wait_for=1)
+    sweeping = Background(page, [1], loopback, executor=cluster, progress=True)
+    said: list[str] = []
+    wait_until(lambda: said.append(capsys.readouterr().err) or "waiting for 1 more worker" in "".join(said))
+    loopback.call(loopback.scheduler.close())
+    assert isinstance(sweeping.result(), Interrupted)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # TLS
 
@@ -370,6 +379,7 @@ def test_with_tls_only_those_with_a_certificate_take_part(page: Path, pretence, 
         (["sweep", "PAGE", "--scheduler", "tcp://127.0.0.1:9"], "No scheduler answers at tcp://127.0.0.1:9"),
         (["sweep", "PAGE", "--wait-for", "2"], "--wait-for and --tls-… are for a sweep on other machines"),
         (["sweep", "PAGE", "--scheduler", "tcp://127.0.0.1:9", "--wait-for", "-1"], "wait-for = -1"),
+        (["sweep", "PAGE", "--scheduler", "tcp://127.0.0.1:9", "-j", "2"], "told to its worker: give -j there"),
         (["sweep", "PAGE", "--scheduler", "tls://127.0.0.1:9", "--tls-ca", "none"], "--tls-ca none is no file"),
         (["worker", "tcp://10.0.0.7:8786"], "Who can reach a worker can run code on it: say with --host"),
         (["worker", "tcp://10.0.0.7:8786", "--host", "192.0.2.1"], "192.0.2.1 cannot be listened on"),

@@ -4,7 +4,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ _CONNECT_WITHIN, _FIT_WITHIN, _LOOK_EVERY, _SEEN_WITHIN = 10.0, 30.0, 1.0, 60.0 
 _AHEAD = 2
 """So many runs wait on a worker for each that it runs at once: none is idle while an answer travels."""
 _DROPPED_MOST = 5
+_Say = Callable[[str], None]
 _MOST_HOSTS = 4
 """So many hosts have a word of their own in the bar."""
 
@@ -98,11 +99,10 @@ class Cluster(Engine):
             with suppress(Exception):
                 client.close(timeout=5)
 
-    def _wait_until_fit(self, fleet: Fleet, say: Any) -> None:
+    def _wait_until_fit(self, fleet: Fleet, say: _Say) -> None:
         end, many, waiting = time.monotonic() + _FIT_WITHIN, max(self.wait_for, 1), False
         while True:
-            for line in fleet.look():
-                say(line)
+            self._look(fleet, say)
             if (fit := len(fleet.fit)) >= many:
                 return
             if not waiting:
@@ -112,7 +112,15 @@ class Cluster(Engine):
                 raise InputError(_none_fit(fleet, self.address))
             time.sleep(_LOOK_EVERY / 2)
 
-    def _wait_until_seen(self, plan: Sequence[Job], say: Any) -> None:
+    def _look(self, fleet: Fleet, say: _Say) -> None:
+        try:
+            news = fleet.look()
+        except (OSError, RuntimeError) as failure:
+            raise EngineLostError(f"the scheduler at {self.address} is lost ({failure})") from None
+        for line in news:
+            say(line)
+
+    def _wait_until_seen(self, plan: Sequence[Job], say: _Say) -> None:
         """Wait until this machine sees what others have written; a network's disk may show an old state for a while."""
         end = time.monotonic() + _SEEN_WITHIN
         if self._forget_seen(plan):
@@ -172,7 +180,7 @@ class _Sent:
 class _Flight(Executor):
     """Sends runs to workers, and looks after them: a run whose workers are gone is sent to others."""
 
-    def __init__(self, cluster: Cluster, client: "Client", fleet: Fleet, say: Any) -> None:
+    def __init__(self, cluster: Cluster, client: "Client", fleet: Fleet, say: _Say) -> None:
         self.cluster, self.client, self.fleet, self.say = cluster, client, fleet, say
         self.sent: set[_Sent] = set()
         self.closing = threading.Event()

@@ -54,6 +54,8 @@ def chosen_cluster(options: argparse.Namespace) -> "Cluster | None":
         if options.wait_for or options.tls_ca or options.tls_cert or options.tls_key:
             raise InputError("--wait-for and --tls-… are for a sweep on other machines: give --scheduler, too.")
         return None
+    if options.jobs != 1:
+        raise InputError("How many runs a machine does at once is told to its worker: give -j there, not to the sweep.")
     from mldrl_lite.runs.cluster.cluster import Cluster
 
     return Cluster(options.scheduler, options.wait_for, _security(options, "client"))

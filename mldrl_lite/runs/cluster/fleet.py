@@ -54,8 +54,14 @@ class Fleet:
         return None if len(fit) == sum(member.same_code for member in self.members.values()) else list(fit)
 
     def look(self) -> list[str]:
-        """Look who is there, and visit those that are not known to be fit; return the news."""
-        there, before = self.client.scheduler_info(n_workers=-1)["workers"], self.members
+        """Look who is there, and visit those that are not known to be fit; return the news.
+
+        Raises:
+            OSError: the scheduler does not answer.
+        """
+        there, before = self.client.scheduler_info(n_workers=-1).get("workers"), self.members
+        if there is None:  # what a client says whose connection is lost
+            raise ConnectionError("it does not answer")
         known = {address: member for address, member in before.items() if _is(there.get(address), member)}
         members = {address: known.get(address) or self._met(told) for address, told in there.items()}
         self._visit({address: member for address, member in members.items() if member.same_code and member.missing})
