@@ -81,12 +81,16 @@ def matched(copy: NotebookNode, reference: Reference) -> Match:
                 left[:] = [other for other in left if other is not cell]
 
     cells = reference.cells
-    take(range(len(cells)), lambda at, cell: cell.get("id") == cells[at].get("id") and _same_type(cell, cells[at]))
+    take(range(len(cells)), lambda at, cell: _same_id(cell, cells[at]) and _same_type(cell, cells[at]))
     take(range(len(cells)), lambda at, cell: cell.source == cells[at].source and _same_type(cell, cells[at]))
     for one in reference.exercises:
         take([one.cell], lambda at, cell, one=one: _answers(cell, one))
         take([one.check_cell], lambda at, cell, one=one: f"{one.check}(" in cell.source and cell.cell_type == "code")
     return Match(reference, found, _placed(copy, found))
+
+
+def _same_id(cell: NotebookNode, other: NotebookNode) -> bool:
+    return "id" in cell and cell.id == other.get("id")
 
 
 def _same_type(cell: NotebookNode, other: NotebookNode) -> bool:
