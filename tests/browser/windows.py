@@ -1,4 +1,7 @@
-"""A browser, its windows, and what is missing where there is none."""
+"""A browser, its windows, and what is missing where there is none.
+
+Tests import this module and name it as a plugin, for its fixtures; so pytest need not rewrite it: PYTEST_DONT_REWRITE.
+"""
 
 import importlib.util
 import os

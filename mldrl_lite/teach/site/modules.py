@@ -85,10 +85,11 @@ def api_pages(package: Path, uses: dict[str, dict[str, str]]) -> dict[str, str]:
 def _page(package: Path, name: str, notebooks: dict[str, str]) -> str:
     inside = [module for module in modules(package) if module.rpartition(".")[0] == name]
     heading = f"``{name}``"
-    parts = [heading, "=" * len(heading), "", f".. automodule:: {name}", *_options(inside), ""]
+    parts = [heading, "=" * len(heading), ""]
     if notebooks:
         links = ", ".join(f":doc:`{title} </notebooks/{stem}>`" for stem, title in notebooks.items())
         parts += [".. container:: used-in", "", f"   Used in {links}.", ""]
+    parts += [f".. automodule:: {name}", *_options(inside), ""]
     if given := offered(package, name):
         parts += [".. rubric:: What it offers", ""]
         parts += [f"- :py:obj:`{what} <{home(package, name, what)}.{what}>`" for what in given]
