@@ -509,6 +509,25 @@ def test_a_run_that_a_worker_drops_is_a_failed_one(notebook: Path, pretence: Pre
     assert "it does not see the file .sweep" in rows["error"][0]
 
 
+def test_an_executor_that_drops_its_runs_interrupts_the_sweep(notebook: Path, pretence: Pretence):
+    class Lost(Recording):
+        """Such as a cluster's, when its scheduler is gone."""
+
+        def submit(self, function: Callable, /, *arguments: object, **named: object) -> Future:
+            if arguments[0].given["n"] == 2:
+                return super().submit(function, *arguments, **named)
+            future: Future = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    out = notebook.parent / "out"
+    with pytest.raises(sweeps.Interrupted, match="has dropped them"):
+        sweep(notebook, {"n": [2, 3, 4]}, out, executor=Lost(), progress=False)
+    assert [path.name for path in out.glob("n=*")] == ["n=2"]
+    assert left_over(out) == []
+
+
 def test_interrupted_it_starts_no_more_in_an_executor(notebook: Path, pretence: Pretence, monkeypatch):
     free = threading.Event()
 
