@@ -54,8 +54,8 @@ from .exercises.trainer_arguments import check_accumulated_steps as check_accumu
 from .exercises.trainer_arguments import check_budget as check_budget
 from .exercises.trainer_arguments import check_short_epoch as check_short_epoch
 from .exercises.trainer_arguments import check_week_end_trainer as check_week_end_trainer
+from .project.judging import judge_project as judge_project
 from .project.rubric import Rubric as Rubric
-from .project.rubric import judge_project as judge_project
 from .project.rubric import rubric as rubric
 from .quiz import SelfTest as SelfTest
 from .quiz import self_test as self_test

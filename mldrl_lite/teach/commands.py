@@ -1,4 +1,4 @@
-"""The subcommands of this room: `progress`, and those that stand beside what they run, `grade` and `new`."""
+"""The subcommands of this room: `progress`, and those that stand beside what they run, `grade`, `new` and `judge`."""
 
 import argparse
 
@@ -8,10 +8,10 @@ from mldrl_lite.teach.project import command as project
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add `progress`, `grade` and `new` to the command `mldrl-lite`."""
+    """Add `progress`, `grade`, `new` and `judge` to the command `mldrl-lite`."""
     _add_progress(commands)
     grade.add_command(commands)
-    project.add_command(commands)
+    project.add_commands(commands)
 
 
 def _add_progress(commands: argparse._SubParsersAction) -> None:

@@ -316,8 +316,8 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "    ...  # the rest as it was",
         ),
         "check_my_project": Steps(
-            "[A worked example](#A-worked-example) changes six things, and its README says the rest. In the folder, "
-            "python -m pytest says which test fails, and why.",
+            "[A worked example](#A-worked-example) shows what changes, and the README of the project says the rest. "
+            "In a terminal, mldrl-lite judge names the test that fails, and says why.",
             'my_project = "..."  # the folder that mldrl-lite new has made, with samples of yours',
         ),
     },

@@ -7,14 +7,17 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from statistics import mean
 
 import pytest
 from conftest import ROOT
 
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
+from mldrl_lite.teach.project import judging
+from mldrl_lite.teach.project.judging import judge_project
 from mldrl_lite.teach.project.making import KINDS, make_project
-from mldrl_lite.teach.project.rubric import POINTS, Rubric, judge_project
+from mldrl_lite.teach.project.rubric import POINTS
 
 TEMPLATE = ROOT / "mldrl_lite" / "teach" / "project" / "template"
 
@@ -41,73 +44,130 @@ code = [''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code'
 exec(code[0] + '\\nmax_epochs = 1\\n' + '\\n'.join(code[1:]))
 """
 
-# A file, what stands in it, what is put there, and the tests that must fail. The table is the quickest.
+GAPS = (
+    "torch.tensor(table.data, dtype=torch.float32)",
+    "torch.tensor(table.data, dtype=torch.float32).where(torch.arange(17070).view(569, 30) % 9 > 0, torch.nan)",
+)
+GROUPS = ("    return None", "    return [f'patient {row // 2}' for row in range(569)]")
+# Of each edit the file, what stands in it and what is put there; the tests that must fail. The table is the quickest.
 BROKEN = {
     "the model ignores its input": (
-        "model.py",
-        "logits = self(inputs)",
-        "logits = self(torch.zeros_like(inputs))",
+        [("model.py", "logits = self(inputs)", "logits = self(torch.zeros_like(inputs))")],
         {"test_it_learns_one_batch_by_heart"},
     ),
     "a measurement is missing": (
-        "samples.py",
-        "torch.tensor(table.data, dtype=torch.float32)",
-        "torch.tensor(table.data, dtype=torch.float32).where(torch.arange(30) > 0, torch.nan)",
+        [("samples.py", GAPS[0], f"{GAPS[0]}.where(torch.arange(30) > 0, torch.nan)")],
         {"test_inputs_and_labels_are_what_a_network_takes"},
     ),
     "the classes are numbered from 1": (
-        "samples.py",
-        "torch.tensor(table.target)",
-        "torch.tensor(table.target + 1)",
+        [("samples.py", "torch.tensor(table.target)", "torch.tensor(table.target + 1)")],
         {"test_inputs_and_labels_are_what_a_network_takes"},
     ),
-    "the result is not above the largest class": (
-        "samples.py",
-        "EXPECTED = 0.975",
-        "EXPECTED = 0",
+    "repeats are of other samples": (
+        [("repeats.json", '"malignant": 212', '"malignant": 211')],
         {"test_the_readme_states_the_result"},
     ),
-    "the readme has another number": (
-        "samples.py",
-        "EXPECTED = 0.975",
-        "EXPECTED = 0.964",
+    "nothing was repeated": (
+        [("train.py", "repeats.json", "no.json")],
         {"test_the_readme_states_the_result"},
     ),
-    "labels are shuffled": (
-        "samples.py",
-        "torch.tensor(table.target)",
-        "torch.tensor(table.target)[torch.randperm(569, generator=torch.Generator().manual_seed(0))]",
-        {"test_it_reaches_what_the_readme_states", "test_simple_methods_do_not_make_it_look_silly"},
+    "the readme has a better number": (
+        [("README.md", "0.975", "0.999")],
+        {"test_the_readme_states_the_result"},
     ),
     "the loss has the wrong sign": (
-        "model.py",
-        "functional.cross_entropy(",
-        "-functional.cross_entropy(",
+        [("model.py", "functional.cross_entropy(", "-functional.cross_entropy(")],
         {"test_a_model_that_knows_nothing_has_a_loss_near_ln_c", "test_it_learns_one_batch_by_heart"},
     ),
     "inputs are not scaled": (
-        "network.py",
-        "nn.BatchNorm1d(30)",
-        "nn.Identity()",
+        [("network.py", "nn.BatchNorm1d(30)", "nn.Identity()")],
         {"test_a_model_that_knows_nothing_has_a_loss_near_ln_c"},
     ),
     "test rows are trained on": (
-        "data.py",
-        "for rows in (train, val, test)",
-        "for rows in (torch.arange(len(labels)), val, test)",
+        [("data.py", "for rows in (train, val, test)", "for rows in (torch.arange(len(labels)), val, test)")],
         {"test_no_sample_is_in_two_parts"},
     ),
     "samples are mixed in a batch": (
-        "model.py",
-        "return self.network(inputs)",
-        "return self.network(inputs) - self.network(inputs).mean(dim=0)",
+        [("model.py", "return self.network(inputs)", "return self.network(inputs) - self.network(inputs).mean(dim=0)")],
         {"test_a_sample_is_judged_alike_alone_and_among_others"},
     ),
+    "test rows are served for training": (
+        [("data.py", "DataLoader(self.train_set,", "DataLoader(self.train_set + self.test_set,")],
+        {"test_each_loader_serves_its_part_and_nothing_else"},
+    ),
+    "what is tested is what has chosen": (
+        [("data.py", "DataLoader(self.test_set,", "DataLoader(self.val_set,")],
+        {"test_each_loader_serves_its_part_and_nothing_else"},
+    ),
+    "inputs are scaled by all rows": (
+        [
+            (
+                "data.py",
+                "TensorDataset(prepare(inputs, train), ",
+                "TensorDataset((inputs - inputs.mean(0)) / inputs.std(0), ",
+            )
+        ],
+        {"test_what_trains_is_prepared_without_the_other_parts"},
+    ),
+    "gaps are filled by all rows": (
+        [("samples.py", *GAPS), ("data.py", "inputs[train_rows].nanmedian(dim=0).values", "inputs.nanmean(dim=0)")],
+        {"test_what_trains_is_prepared_without_the_other_parts"},
+    ),
+    "a group is in two parts": (
+        [("samples.py", *GROUPS), ("data.py", "groups = samples.groups()", "groups = None")],
+        {"test_no_group_is_in_two_parts"},
+    ),
 }
+# What the judge's own copy of the tests finds, where the project's own has been emptied.
+HIDDEN = {
+    "labels are shuffled, no test is left": (
+        [
+            ("samples.py", "(table.target)", "(table.target)[torch.arange(569) * 97 % 569]"),
+            ("test_project.py", "def test_", "def no_test_"),
+        ],
+        {"test_it_reaches_what_the_readme_states", "test_simple_methods_do_not_make_it_look_silly"},
+    ),
+    "inputs are not scaled, and the check says that they are": (
+        BROKEN["inputs are not scaled"][0] + [("checks.py", "< NEAR", "< 99")],
+        {"test_a_model_that_knows_nothing_has_a_loss_near_ln_c"},
+    ),
+    "the loaders test says nothing": (
+        BROKEN["test rows are served for training"][0] + [("test_project.py", "assert not foreign", "assert True")],
+        {"test_each_loader_serves_its_part_and_nothing_else"},
+    ),
+}
+# Sound, and not as it was made: gaps, groups, and a score in which all classes count alike.
+SOUND = (
+    [
+        ("samples.py", *GAPS),
+        ("samples.py", *GROUPS),
+        ("samples.py", 'SCORE = "accuracy"', 'SCORE = "balanced_accuracy"'),
+    ],
+    {"in_two_parts", "loader_serves", "is_prepared", "network_takes", "silly", "were_scored", "another_process"},
+)
 
 
-def running(names: set[str]) -> str:
-    return f"import pytest; raise SystemExit(pytest.main(['-q', '-rf', '-k', {' or '.join(sorted(names))!r}]))"
+def running(names: set[str], shipped: bool = False) -> str:
+    """Return code that runs these tests: the project's own, or those that the judge brings."""
+    arguments = ["-q", "-rf", "-k", " or ".join(sorted(names))]
+    laid_out = "lay_out(shipped(Path.cwd()), Path(tempfile.mkdtemp(dir=Path.cwd())))" if shipped else "[]"
+    return f"""
+import pytest, tempfile
+from pathlib import Path
+from mldrl_lite.teach.project.judging import lay_out
+from mldrl_lite.teach.project.making import shipped
+raise SystemExit(pytest.main([*{arguments!r}, *{laid_out}]))
+"""
+
+
+def made(folder: Path, edits: list[tuple[str, str, str]]) -> Path:
+    """Make the project of a table in a folder, and replace what the edits name."""
+    make_project(folder, "table")
+    for file, old, new in edits:
+        text = read(folder / file)
+        assert old in text
+        (folder / file).write_text(text.replace(old, new), encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -120,13 +180,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
     jobs |= {f"{kind}: tests": (out / kind, WHOLE) for kind in KINDS}
     jobs["notebook"] = (out / "table", NOTEBOOK)
     jobs["repeated"] = (out / "table", REPEATED)
-    for name, (file, old, new, failing) in BROKEN.items():
-        make_project(out / name.replace(" ", "_"), "table")
-        broken = out / name.replace(" ", "_") / file
-        text = broken.read_text(encoding="utf-8")
-        assert old in text
-        broken.write_text(text.replace(old, new), encoding="utf-8")
-        jobs[name] = (broken.parent, running(failing))
+    for name, (edits, failing) in (BROKEN | HIDDEN).items():
+        jobs[name] = (made(out / name.replace(" ", "_").replace(",", ""), edits), running(failing, name in HIDDEN))
+    jobs["sound"] = (made(out / "sound", SOUND[0]), running(SOUND[1]))
     given = json.dumps([(str(folder), code) for folder, code in jobs.values()])
     command = [sys.executable, Path(__file__).with_name("forked.py")]
     # Plugins of pytest, of which the project needs none, take three seconds to load.
@@ -180,83 +236,154 @@ def test_its_own_tests_find_what_is_broken(name: str, outcomes: dict[str, tuple[
     assert set(re.findall(r"^FAILED \S+::(\w+)", said, re.M)) == BROKEN[name][-1], said
 
 
+@pytest.mark.parametrize("name", HIDDEN)
+def test_the_judge_brings_its_own_copy_of_the_tests(name: str, outcomes: dict[str, tuple[int, str]]):
+    status, said = outcomes[name]
+    assert status == 1, said
+    assert set(re.findall(r"^FAILED \S+::(\w+)", said, re.M)) == HIDDEN[name][-1], said
+
+
+def test_gaps_groups_and_a_balanced_score_pass(outcomes: dict[str, tuple[int, str]]):
+    status, said = outcomes["sound"]
+    assert status == 0, said
+    assert re.search(r"\b8 passed", said), said
+    assert "skipped" not in said
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_readme_states_what_the_tests_expect(kind: str, tmp_path: Path):
+def test_the_readme_states_what_was_repeated(kind: str, tmp_path: Path):
     make_project(tmp_path / "demo", kind)
-    [stated] = re.findall(
-        r"^\| the network, .* \| ([\d.]+) \| [\d.]+ \| [\d.]+ \|$", read(tmp_path / "demo/README.md"), re.M
+    rows = re.findall(
+        r"^\| (the network|baseline).* \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", read(tmp_path / "demo/README.md"), re.M
     )
-    assert f"\nEXPECTED = {stated}\n" in read(tmp_path / "demo/samples.py")
+    runs = json.loads(read(tmp_path / "demo/repeats.json"))["runs"]
+    assert len(runs) == 10
+    order = ("the network", "baseline: logistic regression", "baseline: largest class")
+    for (_, *stated), name in zip(rows, order, strict=True):
+        values = [run[name] for run in runs]
+        assert stated == [f"{value:.3f}" for value in (mean(values), min(values), max(values))]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The rubric
 
 
-def test_each_point_names_tests_that_a_new_project_has_or_asks(tmp_path: Path):
+def test_each_shipped_test_shows_one_point_and_the_others_are_asked(tmp_path: Path):
     make_project(tmp_path / "demo")
-    there = set(re.findall(r"^def (test_\w+)", read(tmp_path / "demo" / "test_project.py"), re.M))
-    assert {name for point in POINTS for name in point.tests} <= there
+    there = re.findall(r"^def (test_\w+)", read(tmp_path / "demo" / "test_project.py"), re.M)
+    assert sorted(there) == sorted(name for point in POINTS for name in point.tests)
     assert len(POINTS) == 10
     assert all(bool(point.tests) is not point.text.endswith("?") for point in POINTS)
 
 
-def judged(folder: Path, **tests: str) -> Rubric:
-    """Judge a folder that has tests of these names, each with this body."""
-    folder.mkdir(exist_ok=True)
-    text = "import pytest\n" + "".join(f"def {name}():\n    {body}\n" for name, body in tests.items())
-    (folder / "test_project.py").write_text(text)
-    return judge_project(folder)
+ALL = [name for point in POINTS for name in point.tests]
 
 
-def test_a_point_is_shown_when_all_of_its_tests_pass(tmp_path: Path):
-    by_heart = POINTS[2].tests
-    assert len(by_heart) == 2
-    shown = judged(tmp_path / "a", **dict.fromkeys(by_heart, "assert True"))
-    assert (shown.shown, len(shown.missing)) == (1, 6)
-    assert POINTS[2] not in shown.missing
-    for body in ("assert False", "pytest.skip('later')", "raise OSError"):
-        assert judged(tmp_path / "a", **{by_heart[0]: "pass", by_heart[1]: body}).shown == 0
-    assert "not yet" in repr(judged(tmp_path / "a", test_other="pass"))
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project, and the tests that the judge brings, which are quick: each asks the project's `facts` for its name."""
+    tests = "import checks, facts, pytest\n" + "".join(f"def {name}():\n    checks.ask({name!r})\n" for name in ALL)
+    checks = "import facts\ndef ask(name):\n    assert name not in facts.WRONG, f'{name} is wrong'\n"
+    shipped = {"test_project.py": tests, "checks.py": checks, "pyproject.toml": ""}
+    monkeypatch.setattr(judging, "shipped", lambda _: shipped)
+    folder = tmp_path / "birds"
+    folder.mkdir()
+    for name, text in {**shipped, "facts.py": "WRONG = []\n", "README.md": "# Birds\n"}.items():
+        (folder / name).write_text(text)
+    return folder
 
 
-def test_a_project_is_tested_again_when_it_has_changed_and_not_before(tmp_path: Path):
-    name = POINTS[1].tests[0]
-    body = "__import__('pathlib').Path('../ran.txt').open('a').write('.')"
+def test_a_point_is_shown_when_all_of_its_tests_pass(small: Path, capsys: pytest.CaptureFixture[str]):
+    judged = judge_project(small)
+    assert (judged.shown, judged.missing, judged.reasons, judged.remarks) == (7, [], [], [])
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "judging birds" in said.err
+    (small / "facts.py").write_text(f"WRONG = {ALL[:2]}")
+    judged = judge_project(small)
+    assert (judged.shown, judged.missing) == (6, [POINTS[0]])
+    for shown in (repr(judged), judged._repr_html_(), *judged.reasons[:1]):
+        assert f"{ALL[0]} is wrong" in shown
+    assert "not yet" in repr(judged)
+
+
+def test_a_project_whose_tests_were_emptied_is_judged_by_the_shipped_ones(small: Path):
+    emptied = "".join(f"def {name}(): assert True\n" for name in ALL[:-1])
+    (small / "test_project.py").write_text(emptied)
+    (small / "checks.py").write_text("def ask(name): pass\n")
+    (small / "conftest.py").write_text("def pytest_collection_modifyitems(items): items.clear()\n")
+    (small / "facts.py").write_text(f"WRONG = {ALL[:1]}\n")
+    judged = judge_project(small)
+    assert judged.missing == [POINTS[0]]
+    assert judged.differing == (*ALL, "checks.ask")
+    assert "The project's own differ, so read them" in repr(judged)
+
+
+def test_the_tests_that_a_project_has_of_its_own_are_to_pass_too(small: Path):
+    shipped = read(small / "test_project.py")
+    (small / "test_project.py").write_text(f"{shipped}\ndef test_birds():\n    assert False, 'a bird is no fish'\n")
+    judged = judge_project(small)
+    assert (judged.missing, judged.differing) == ([], ())
+    assert judged.reasons == ["its own test_birds: a bird is no fish"]
+    assert "Its own test_birds fails: a bird is no fish" in repr(judged)
+    for text, said in (("import no_such_package", "No module named 'no_such_package'"), ("def", "SyntaxError")):
+        (small / "test_project.py").write_text(f"def test_x(): pass\n{text}\n")
+        assert said in judge_project(small).own["test_project.py"]
+
+
+def test_what_a_project_states_stands_beside_what_was_measured(small: Path, monkeypatch: pytest.MonkeyPatch):
+    record = "def {}(record_property):\n    record_property('{}', 0.{})\n"
+    tests = record.format(ALL[0], "stated", 91) + record.format(ALL[1], "measured", 87)
+    monkeypatch.setattr(judging, "shipped", lambda _: {"test_project.py": tests, "checks.py": "", "pyproject.toml": ""})
+    assert "The result: stated 0.91; measured 0.87." in repr(judge_project(small))
+
+
+def test_a_project_that_cannot_be_imported_shows_no_point_and_says_why(small: Path):
+    (small / "facts.py").write_text("import no_such_package\n")
+    judged = judge_project(small)
+    assert judged.shown == 0
+    assert set(judged.failed.values()) == {"ModuleNotFoundError: No module named 'no_such_package'"}
+
+
+def test_a_project_is_tested_again_when_it_has_changed_and_not_before(small: Path):
+    (small / "facts.py").write_text("WRONG = []\nopen('../ran.txt', 'a').write('.')\n")
     for _ in range(2):
-        assert judged(tmp_path / "a", **{name: body}).shown == 1
-        assert judge_project(tmp_path / "a").shown == 1
-    assert read(tmp_path / "ran.txt") == ".."
-    data = tmp_path / "a" / "data" / "train" / "birds.npy"
+        assert judge_project(small).shown == 7
+    assert read(small.parent / "ran.txt") == "."
+    data = small / "data" / "train" / "birds.npy"
     data.parent.mkdir(parents=True)
     data.write_bytes(b"")
-    (tmp_path / "a" / "runs").mkdir()
-    (tmp_path / "a" / "runs" / "left.ckpt").write_bytes(b"")
-    judge_project(tmp_path / "a")
-    (tmp_path / "a" / "runs" / "left.ckpt").unlink()
-    judge_project(tmp_path / "a")
-    assert read(tmp_path / "ran.txt") == "..."
+    (small / "runs").mkdir()
+    (small / "runs" / "left.ckpt").write_bytes(b"")
+    judge_project(small)
+    (small / "runs" / "left.ckpt").unlink()
+    judge_project(small)
+    assert read(small.parent / "ran.txt") == ".."
 
 
-def test_a_readme_of_other_samples_states_no_result(tmp_path: Path):
-    stated = POINTS[4]
-    make_project(tmp_path / "a", "table")
-    tests = dict.fromkeys(stated.tests, "pass")
-    assert stated in judged(tmp_path / "a", **tests).missing
-    text = read(tmp_path / "a" / "README.md")
-    (tmp_path / "a" / "README.md").write_text(text.replace("# a\n", "# Birds\n"))
-    assert stated in judged(tmp_path / "a", **tests).missing
-    own = f"# Birds\n\nThe network: 0.912.\n\n{text[text.index('## Use it') :]}"
-    (tmp_path / "a" / "README.md").write_text(own)
-    assert stated not in judged(tmp_path / "a", **tests).missing
+def test_a_readme_of_other_samples_states_no_result(small: Path):
+    make_project(small.parent / "a", "table")
+    text = read(small.parent / "a" / "README.md")
+    for other in (text, text.replace("# a\n", "# Birds\n")):
+        (small / "README.md").write_text(other)
+        assert judge_project(small).missing == [POINTS[4]]
+    (small / "README.md").write_text(f"# Birds\n\nThe network: 0.912.\n\n{text[text.index('## Use it') :]}")
+    assert judge_project(small).missing == []
 
 
-def test_what_cannot_be_judged_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_cannot_be_judged_is_said(small: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(InputError, match="has no test_project.py: give a folder that `mldrl-lite new` has made"):
-        judge_project(tmp_path)
+        judge_project(small.parent)
     monkeypatch.setattr("sys.executable", "false")
-    with pytest.raises(InputError, match="The tests of b do not start: they say nothing"):
-        judged(tmp_path / "b", test_one="pass")
+    with pytest.raises(InputError, match="The tests of birds do not start: they say nothing"):
+        judge_project(small)
+
+
+def test_the_command_ends_with_1_when_something_is_missing(small: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["judge", str(small)]) == 0
+    (small / "facts.py").write_text(f"WRONG = {ALL[:1]}\n")
+    assert main(["judge", str(small)]) == 1
+    assert f"{ALL[0]} is wrong" in capsys.readouterr().out
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -287,6 +414,7 @@ def test_what_it_needs_stands_in_its_requirements(tmp_path: Path):
     make_project(tmp_path / "demo")
     texts = "".join(map(read, (tmp_path / "demo").glob("*.py")))
     used = set(re.findall(r"^(?:from|import) (\w+)", texts, re.M)) - set(sys.stdlib_module_names)
+    used -= {"torchmetrics"}  # comes with Lightning
     used -= {path.stem for path in (tmp_path / "demo").glob("*.py")}
     wanted = set(re.findall(r"^([\w-]+)>=", read(tmp_path / "demo" / "requirements.txt"), re.M))
     assert {{"sklearn": "scikit-learn"}.get(name, name.replace("_", "-")) for name in used} <= wanted

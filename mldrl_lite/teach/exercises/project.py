@@ -23,8 +23,8 @@ from mldrl_lite.teach.exercises.feedback import (
     right,
 )
 from mldrl_lite.teach.exercises.trial import QUIET, apart, elsewhere
+from mldrl_lite.teach.project.judging import judge_project
 from mldrl_lite.teach.project.making import has_own_readme, has_own_samples
-from mldrl_lite.teach.project.rubric import judge_project
 
 # ---------------------------------------------------------------------------------------------------------------------
 # One batch by heart
@@ -64,7 +64,7 @@ _TRIED: tuple[tuple[Callable[[], nn.Module], bool, str], ...] = (
     (
         _with_dropout,
         True,
-        "a network with dropout is turned down, and knows the samples; in which mode of the network do you judge?",
+        "a network with dropout is turned down: it needs more steps, or is judged in training mode; which is it?",
     ),
 )
 
@@ -190,7 +190,7 @@ def check_my_project(answer: object) -> Feedback:
         judged = judge_project(folder)
     except InputError as error:
         return not_yet(str(error))
-    if judged.missing:
-        points = "; ".join(point.text for point in judged.missing)
-        return not_yet(f"its tests show {judged.shown} points. These are missing: {points}.")
-    return right(f"{judged.shown} points are shown by its tests. Ask a partner for the other three.")
+    if judged.reasons:
+        more = f", and {len(judged.reasons) - 3} more" if len(judged.reasons) > 3 else ""
+        return not_yet(f"tests show {judged.shown} points. These fail: {'; '.join(judged.reasons[:3])}{more}.")
+    return right(" ".join([f"{judged.shown} points are shown. Ask a partner for the other three.", *judged.remarks]))

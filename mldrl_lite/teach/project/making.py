@@ -46,6 +46,15 @@ def make_project(folder: Path, kind: str = KINDS[0], package: str = PACKAGES[0])
         os.replace(made, folder)  # over an empty folder, too; one that is filled by now stays as it is
 
 
+def shipped(folder: Path) -> dict[str, str]:
+    """Return the texts of the tests, and of what they need, as a project of this package was made with, by file."""
+    model = folder / "model.py"
+    imports = model.read_text(encoding="utf-8") if model.is_file() else ""
+    package = PACKAGES["lightning.pytorch" in imports]
+    names = ("test_project.py", "checks.py", "pyproject.toml")
+    return {name: text for name, text in _files(folder.name, KINDS[0], package) if name in names}
+
+
 def has_own_samples(folder: Path) -> bool:
     """Return whether a project loads other samples than those that it was made with; comments do not count."""
     try:
@@ -67,15 +76,17 @@ def has_own_readme(folder: Path) -> bool:
 def _loading(path: Path) -> list[str]:
     """Return the code, without docstrings, of the functions that make the samples: `load()` and its helpers."""
     nodes = [node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.FunctionDef)]
-    makers = [node for node in nodes if node.name not in ("augment", "counts")]
+    makers = [node for node in nodes if node.name not in ("augment", "counts", "groups")]
     return [ast.dump(line) for node in makers for line in node.body[bool(ast.get_docstring(node)) :]]
 
 
 def _files(name: str, kind: str, package: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each file."""
     about = (_TEMPLATE / kind / "about.md").read_text(encoding="utf-8")
-    for path in sorted([*_TEMPLATE.glob("[!.]*.*"), *(_TEMPLATE / kind).glob("*.py")]):
+    for path in sorted([*_TEMPLATE.glob("[!.]*.*"), *(_TEMPLATE / kind).glob("[!.]*.*")]):
         text = path.read_text(encoding="utf-8")
+        if path.name == "about.md":  # it is in README.md
+            continue
         if path.name == "README.md":
             text = Template(text).substitute(name=name, about=about)
         for old, new in _OF_LIGHTNING.items() if package == "lightning" else ():

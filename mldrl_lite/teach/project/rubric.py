@@ -1,17 +1,8 @@
-"""The rubric of a final project: seven points that its own tests show, and three that a partner asks about."""
+"""The rubric of a final project: seven points that tests show, and three that a partner asks about."""
 
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from xml.etree import ElementTree
-
-from mldrl_lite.messages import InputError
-from mldrl_lite.teach.project.making import has_own_readme
 
 STATED = "test_the_readme_states_the_result"
 
@@ -26,17 +17,31 @@ class Point:
 
 POINTS = (
     Point(
-        "No sample is in two parts, each part has every class, and the split can be drawn again",
+        "No sample and no group is in two parts, and each loader serves its own part",
         (
+            "test_inputs_and_labels_are_what_a_network_takes",
             "test_no_sample_is_in_two_parts",
-            "test_every_part_has_every_class",
-            "test_the_split_is_the_same_each_time_and_another_seed_draws_another",
+            "test_no_group_is_in_two_parts",
+            "test_each_loader_serves_its_part_and_nothing_else",
         ),
     ),
-    Point("Before training, the loss is near ln C", ("test_a_model_that_knows_nothing_has_a_loss_near_ln_c",)),
     Point(
-        "It learns one batch by heart, and judges a sample alike alone and among others",
-        ("test_it_learns_one_batch_by_heart", "test_a_sample_is_judged_alike_alone_and_among_others"),
+        "Each part has every class, the split can be drawn again, and what trains is prepared without the other parts",
+        (
+            "test_every_part_has_every_class",
+            "test_the_split_is_the_same_each_time_and_another_seed_draws_another",
+            "test_what_trains_is_prepared_without_the_other_parts",
+            "test_augmentation_changes_inputs_and_neither_their_shape_nor_their_range",
+            "test_only_what_trains_is_augmented",
+        ),
+    ),
+    Point(
+        "Its first loss is near ln C, it learns one batch by heart, and judges a sample alike alone and among others",
+        (
+            "test_a_model_that_knows_nothing_has_a_loss_near_ln_c",
+            "test_it_learns_one_batch_by_heart",
+            "test_a_sample_is_judged_alike_alone_and_among_others",
+        ),
     ),
     Point(
         "One batch of everything runs from end to end, and writes nothing",
@@ -62,102 +67,85 @@ POINTS = (
         ("test_the_same_seed_gives_the_same_and_a_run_goes_on_where_it_stopped",),
     ),
     Point("I had this folder and nothing else. Did I get your number without asking you?"),
-    Point("Which rows chose the model, and how often had you looked at the test rows before?"),
+    Point("What was computed over all rows, in samples.py too? How often had you looked at the test rows?"),
     Point("Show me three samples that it gets wrong. Who should not use it, and why?"),
 )
 
 
 @dataclass(frozen=True)
 class Rubric:
-    """The ten points, as a page shows them and as a terminal does; with `passed`, whether a project has each."""
+    """The ten points, as a page shows them and as a terminal does; after a judgement, with what it has found."""
 
-    passed: frozenset[str] | None = None
-    """The names of the tests that pass; None where no project was judged."""
+    failed: Mapping[str, str] | None = None
+    """What each shipped test says that does not pass, by its name; None where no project was judged."""
+    found: Mapping[str, str] = field(default_factory=dict)
+    """What else the shipped tests have found: the result as `stated` and as `measured`."""
+    own: Mapping[str, str] = field(default_factory=dict)
+    """What each of the project's own tests says that does not pass, by its name."""
+    differing: tuple[str, ...] = ()
+    """The shipped tests and checks that the project has changed, or not at all."""
 
     @property
     def missing(self) -> list[Point]:
-        """The points that its tests should show, and do not."""
+        """The points that tests should show, and do not."""
         return [point for point in POINTS if point.tests and not self._has(point)]
 
     @property
     def shown(self) -> int:
-        """How many points its tests show."""
+        """How many points tests show."""
         return sum(bool(point.tests) and self._has(point) for point in POINTS)
 
+    @property
+    def reasons(self) -> list[str]:
+        """What stands in the way: a sentence for each test that does not pass, the project's own too."""
+        said = [f"{name}: {said}" for point in self.missing for name, said in self._why(point)]
+        return said + [f"its own {name}: {said}" for name, said in self.own.items()]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a partner should know besides: the result measured beside stated, and which tests differ."""
+        said = []
+        if self.found:
+            names = ("stated", "measured")
+            said.append("The result: " + "; ".join(f"{name} {self.found.get(name, 'nothing')}" for name in names) + ".")
+        if self.differing:
+            more = len(self.differing) - 4
+            differing = ", ".join(self.differing[:4]) + (f" and {more} more" if more > 0 else "")
+            said.append(f"Judged by the shipped tests. The project's own differ, so read them: {differing}.")
+        return said + [f"Its own {name} fails: {reason}" for name, reason in self.own.items()]
+
     def _has(self, point: Point) -> bool:
-        return set(point.tests) <= (self.passed or set())
+        return self.failed is not None and not set(point.tests) & set(self.failed)
+
+    def _why(self, point: Point) -> Iterator[tuple[str, str]]:
+        failed = self.failed or {}
+        return ((name, failed[name]) for name in point.tests if name in failed)
 
     def _sign(self, point: Point) -> str:
         if not point.tests:
             return "a partner asks"
-        if self.passed is None:
+        if self.failed is None:
             return "tests show"
         return "shown" if self._has(point) else "not yet"
 
     def __repr__(self) -> str:
-        return "\n".join(f"{i:2} {self._sign(point):14} {point.text}" for i, point in enumerate(POINTS, 1))
+        lines = []
+        for i, point in enumerate(POINTS, 1):
+            lines.append(f"{i:2} {self._sign(point):14} {point.text}")
+            lines += [f"{'':17} - {name}: {said}" for name, said in self._why(point)]
+        return "\n".join(lines + self.remarks)
 
     def _repr_html_(self) -> str:
         left = ' style="text-align: left"'
         rows = "".join(
-            f"<tr><td>{i}</td><td{left}>{self._sign(point)}</td><td{left}>{escape(point.text)}</td></tr>"
+            f"<tr><td>{i}</td><td{left}>{self._sign(point)}</td><td{left}>{escape(point.text)}"
+            + "".join(f"<br><code>{name}</code>: {escape(said)}" for name, said in self._why(point))
+            + "</td></tr>"
             for i, point in enumerate(POINTS, 1)
         )
-        return f"<table>{rows}</table>"
+        return f"<table>{rows}</table>" + "".join(f"<p>{escape(remark)}</p>" for remark in self.remarks)
 
 
 def rubric() -> Rubric:
     """Return the ten points of a final project; as the last value of a cell, they are displayed."""
     return Rubric()
-
-
-def judge_project(folder: str | Path) -> Rubric:
-    """Run the tests of a project in a process of its own, and say which points of the rubric are met.
-
-    It takes as long as the tests: a minute or two. A project that has not changed since is not tested again. A README
-    that tells of other samples, those that the project was made with, states no result.
-
-    Args:
-        folder: a project that `mldrl-lite new` has begun, or one whose tests have the same names.
-
-    Raises:
-        InputError: the folder has no test_project.py, or its tests do not even start.
-    """
-    folder = Path(folder).resolve()
-    if not (folder / "test_project.py").is_file():
-        raise InputError(f"{str(folder)!r} has no test_project.py: give a folder that `mldrl-lite new` has made.")
-    passed = _passed(folder, tuple(sorted(_state(folder).items())))
-    return Rubric(passed if has_own_readme(folder) else passed - {STATED})
-
-
-def _state(folder: Path) -> dict[str, int]:
-    """Return when each file of the project has changed, data in subfolders too: if none has, it is not tested again."""
-    files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
-    left_out = ("__pycache__", "runs")  # what Python and a training leave
-    return {
-        str(name): path.stat().st_mtime_ns
-        for name, path in files.items()
-        if not any(part.startswith(".") or part in left_out for part in name.parts)
-    }
-
-
-@lru_cache(maxsize=8)
-def _passed(folder: Path, _state: tuple[tuple[str, int], ...]) -> frozenset[str]:
-    """Return the names of the tests that pass."""
-    alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-    with TemporaryDirectory() as place:
-        report = Path(place, "report.xml")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
-        done = subprocess.run(command, cwd=folder, env=alone, capture_output=True, text=True)  # noqa: S603
-        if not report.is_file():
-            raise InputError(f"The tests of {folder.name} do not start: {_last_line(done.stdout + done.stderr)}")
-        cases = ElementTree.parse(report).iter("testcase")  # noqa: S314 - written by pytest, just now
-        return frozenset(case.get("name", "") for case in cases if not _fell_short(case))
-
-
-def _fell_short(case: ElementTree.Element) -> bool:
-    return any(case.find(outcome) is not None for outcome in ("failure", "error", "skipped"))
-
-
-def _last_line(said: str) -> str:
-    return next((line for line in reversed(said.splitlines()) if line.strip()), "they say nothing")

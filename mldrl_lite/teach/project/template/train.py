@@ -4,7 +4,7 @@
     python train.py --overfit-batch    learn one batch by heart: can the model learn at all?
     python train.py --fast-dev-run     one batch of everything: does it run to the end?
     python train.py                    train; everything goes to runs/1, the next time to runs/2
-    python train.py --repeat 10        ten seeds and ten splits: the table for the README
+    python train.py --repeat 10        ten seeds and splits: repeats.json, the README's table
     python train.py --resume runs/1 --max-epochs 40
     python train.py --test runs/1
 
@@ -13,6 +13,7 @@ The options are read by argparse, which comes with Python. LightningCLI would ne
 
 import argparse
 import csv
+import json
 import logging
 import math
 import warnings
@@ -30,12 +31,16 @@ from pytorch_lightning.loggers import CSVLogger
 import checks
 from data import MyData, whole
 from model import MyModel
-from samples import CLASSES
+from samples import CLASSES, SCORE
+
+TITLE = SCORE.replace("_", " ")
+REPEATS = Path(__file__).with_name("repeats.json")
 
 MEANT = [
     ".*does not have many workers",  # the samples are in memory: workers would only cost time
     ".*exists and is not empty",  # a run that goes on does so in its folder
     ".*multiple `ModelCheckpoint` callbacks",  # the first of them keeps the best
+    ".*`srun` command is available",  # where Slurm is, a trial on the machine itself is meant
     ".*LeafSpec.*deprecated",  # between Lightning and PyTorch; nothing that we could do about it
 ]
 """Warnings about what is as it should be. All others are worth a look."""
@@ -52,7 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         model, data = load(options.resume / "last.ckpt")
         return train(model, data, options.resume, options.max_epochs, resume=True)
     if options.repeat:
-        return show_repeats([once(options, number) for number in range(options.repeat)])
+        runs = [once(options, number) for number in range(options.repeat)]
+        kept = {**checks.measured_on(), "runs": runs}
+        REPEATS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        return show_repeats(runs)
     data = MyData(options.batch_size, options.split_seed)
     if options.baseline:
         return show_baselines(data)
@@ -75,7 +83,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     do.add_argument("--baseline", action="store_true", help="say what simple methods reach")
     do.add_argument("--overfit-batch", action="store_true", help="learn one batch by heart")
     do.add_argument("--fast-dev-run", action="store_true", help="run one batch of everything")
-    do.add_argument("--repeat", type=counted, metavar="N", help="train N times, nothing is kept")
+    do.add_argument("--repeat", type=counted, metavar="N", help="train N times; repeats.json")
     do.add_argument("--resume", type=Path, metavar="RUN", help="go on with the run in this folder")
     do.add_argument("--test", type=Path, metavar="RUN", help="test the best of this run again")
     parser.add_argument("--max-epochs", type=counted, default=20, help="when to stop (20)")
@@ -121,14 +129,14 @@ def train(
 
 
 def once(options: argparse.Namespace, number: int) -> dict[str, float]:
-    """Train with a seed and a split of its own; return the test accuracies, of baselines too."""
+    """Train with a seed and a split of its own; return the test scores, of baselines too."""
     pl.seed_everything(number, workers=True, verbose=False)
     model, data = MyModel(options.learning_rate), MyData(options.batch_size, number)
     with TemporaryDirectory() as folder:
         trainer = make_trainer(Path(folder), options.max_epochs, enable_progress_bar=False)
         trainer.fit(model, data)
-        reached = {"the network": test_best(trainer, model, data)["test_accuracy"]}
-    print(f"run {number}: test accuracy {reached['the network']:.3f}")
+        reached = {"the network": test_best(trainer, model, data)[f"test_{SCORE}"]}
+    print(f"run {number}: test {TITLE} {reached['the network']:.3f}")
     simple = checks.baselines(data)
     return reached | {f"baseline: {name}": scores["test"] for name, scores in simple.items()}
 
@@ -248,16 +256,16 @@ def show(measured: dict[str, float], title: str) -> dict[str, float]:
 
 
 def show_baselines(data: MyData) -> dict[str, float]:
-    """Print what simple methods reach, and return their accuracies on the test rows."""
+    """Print what simple methods reach, and return their scores on the test rows."""
     reached = checks.baselines(data)
     for name, scores in reached.items():
-        show(scores, f"Accuracy of {name}")
+        show(scores, f"{TITLE.capitalize()} of {name}")
     return {name: scores["test"] for name, scores in reached.items()}
 
 
 def show_repeats(runs: list[dict[str, float]]) -> dict[str, float]:
     """Print a table for the README, and return the means."""
-    print(f"| test accuracy, {len(runs)} runs | mean | lowest | highest |\n|---|---|---|---|")
+    print(f"| test {TITLE}, {len(runs)} runs | mean | lowest | highest |\n|---|---|---|---|")
     for name in runs[0]:
         values = [run[name] for run in runs]
         print(f"| {name} | {mean(values):.3f} | {min(values):.3f} | {max(values):.3f} |")
