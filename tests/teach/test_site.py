@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT
+from links import broken_links
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 pytest.importorskip("sphinx", reason="Sphinx is not installed: pip install .[site]")
@@ -70,6 +71,13 @@ def test_the_symptoms_of_all_notebooks_stand_on_one_page():
     assert "(notebooks/A1_trainer_argument_atlas.ipynb#log-every-n-steps)" in table
     assert "(notebooks/00_quickstart.ipynb#two-names-of-one-library)" in table  # A3 sends on to 00
     assert text.index("## My curve is empty") < text.index(table)
+
+
+def test_the_links_of_the_page_of_symptoms_lead_somewhere():
+    text = (PACKAGE / "teach" / "site" / "symptoms.md").read_text(encoding="utf-8")
+    assert text.count("](notebooks/") >= 20
+    within = "#everything-that-happened-to-somebody"
+    assert list(broken_links(ROOT / "README.md", text.replace(f"({within})", "(README.md)"))) == []
 
 
 def test_what_a_notebook_uses_is_read_from_its_imports():
