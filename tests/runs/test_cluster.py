@@ -394,6 +394,13 @@ def test_what_cannot_be_meant_gets_a_sentence(page: Path, capsys, monkeypatch, w
     assert message in capsys.readouterr().err
 
 
+def test_a_worker_waits_for_its_scheduler_and_ends_when_told(tmp_path: Path):
+    with started(tmp_path, "-m", "mldrl_lite", "worker", "tcp://127.0.0.1:9") as worker:
+        wait_until(lambda: "waiting for a scheduler at tcp://127.0.0.1:9" in (tmp_path / "log").read_text())
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(timeout=PATIENCE) == 143
+
+
 def test_without_a_scheduler_distributed_is_not_imported():
     code = "import sys, mldrl_lite.__main__, mldrl_lite.runs.sweeps.sweep; sys.exit('distributed' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 0

@@ -154,33 +154,35 @@ async def _serve_once(
     """Serve until told to end, or the scheduler is lost."""
     asked = asyncio.ensure_future(told.wait())
     try:
-        start = asyncio.ensure_future(worker.start())
-        await asyncio.wait({start, asked}, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-        if not start.done() and not asked.done():
-            _say(f"waiting for a scheduler at {address}")
-            await asyncio.wait({start, asked}, return_when=asyncio.FIRST_COMPLETED)
-        if start.done():
-            await _started(start)
+        if await _joined(worker, address, asked):
             _say(f"{machine.about()['host']} works for {address}: {jobs} at once, listening on {worker.address}")
             _warn_if_open(worker.address, security)
             ended = asyncio.ensure_future(worker.finished())
             await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            start.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await start
     finally:
         asked.cancel()
         with suppress(Exception):
             await worker.close(timeout=5, reason="told to end")
 
 
-async def _started(start: Awaitable[Any]) -> None:
+async def _joined(worker: "Worker", address: str, asked: asyncio.Future) -> bool:
+    """Wait until the scheduler knows the worker; return whether it does: the end may be asked for before."""
+    start = asyncio.ensure_future(worker.start())
+    await asyncio.wait({start, asked}, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+    if not start.done() and not asked.done():
+        _say(f"waiting for a scheduler at {address}")
+        await asyncio.wait({start, asked}, return_when=asyncio.FIRST_COMPLETED)
+    if not start.done():
+        start.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await start
+        return False
     try:
         await start
     except Exception as failure:
         why = failure.__cause__ or failure
         raise InputError(f"The worker cannot start ({type(why).__name__}: {why}): see its options.") from None
+    return True
 
 
 async def _until_told(serve: Callable[[asyncio.Event], Awaitable[None]]) -> int:
