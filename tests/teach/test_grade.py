@@ -187,6 +187,10 @@ def test_a_cell_is_needed_that_makes_a_name_or_changes_what_stands_behind_it():
         "ask(x)",
     ]
     assert sorted(needed([names_in(cell) for cell in cells], [8])) == [0, 1, 3, 4, 6, 8]
+    cells = ["x = 1", "x = 2", "def f():\n    return y", "y = 3", "z = [x.go() for x in y]", "f() + x"]
+    assert sorted(needed([names_in(cell) for cell in cells], [5])) == [1, 2, 3, 5]
+    cells = ["x = []", "x = [*x, 1]", "y = x", "x = 2", "ask(y)"]
+    assert sorted(needed([names_in(cell) for cell in cells], [4])) == [0, 1, 2, 4]
     assert names_in("def f(a):\n    b = a + c\n    return [d for d in e]").uses == {"c", "e"}
     assert names_in("%matplotlib inline\nfiles = !ls").binds == {"files"}  # what Jupyter understands besides Python
     assert names_in("f(") == names_in("\0") == names_in("")

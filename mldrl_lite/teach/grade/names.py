@@ -17,9 +17,18 @@ class Names:
     """It gives these a value."""
     uses: frozenset[str] = frozenset()
     """It, or a function or class in it, looks these up."""
+    later: frozenset[str] = frozenset()
+    """Its functions and classes look these up, whenever they are called."""
     changes: frozenset[str] = frozenset()
     """It may change the objects behind these: by an attribute, an item, a method, or by handing them on."""
     imports: frozenset[str] = frozenset()
+    replaces: frozenset[str] = frozenset()
+    """It gives these a new value in any case: it is one plain assignment, import, function or class."""
+    plain: frozenset[str] = frozenset()
+    """It gives these a value that nothing changes: a number, a text, a folder."""
+
+
+_PLAIN = (ast.Assign, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
 
 def names_in(source: str) -> Names:
@@ -30,12 +39,25 @@ def names_in(source: str) -> Names:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Names()
     symbols = top.get_symbols()
+    binds = frozenset(symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported())
+    own = {part.id for node in ast.walk(tree) if isinstance(node, ast.comprehension) for part in _names(node.target)}
     return Names(
-        binds=frozenset(symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()),
+        binds=binds,
         uses=frozenset(_looked_up(top)),
-        changes=frozenset(name for node in _at_once(tree) for name in _changed_by(node)),
+        later=frozenset(name for inner in top.get_children() for name in _looked_up(inner)),
+        changes=frozenset(name for node in _at_once(tree) for name in _changed_by(node)) - (own - binds),
         imports=frozenset(symbol.get_name() for symbol in symbols if symbol.is_imported()),
+        plain=frozenset(name for node in tree.body for name in _plain(node)),
+        replaces=binds if len(tree.body) == 1 and isinstance(tree.body[0], _PLAIN) else frozenset(),
     )
+
+
+def _plain(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+        opens = isinstance(node.value, ast.Call) and getattr(node.value.func, "id", "") == "open_page"
+        if opens or isinstance(node.value, ast.Constant):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (part.id for target in targets for part in _names(target))
 
 
 def statements(source: str) -> list[str]:
@@ -75,7 +97,11 @@ def _changed_by(node: ast.AST) -> Iterator[str]:
             return  # such as print and len
         yield from _root(node.func) if isinstance(node.func, ast.Attribute) else ()
         for given in [*node.args, *(keyword.value for keyword in node.keywords)]:
-            yield from (part.id for part in ast.walk(given) if isinstance(part, ast.Name))
+            yield from (part.id for part in _names(given))
+
+
+def _names(node: ast.AST) -> Iterator[ast.Name]:
+    return (part for part in ast.walk(node) if isinstance(part, ast.Name))
 
 
 def _root(node: ast.expr) -> Iterator[str]:
@@ -86,13 +112,25 @@ def _root(node: ast.expr) -> Iterator[str]:
 
 
 def needed(cells: Sequence[Names], always: Iterable[int]) -> set[int]:
-    """Return the positions of the cells that must run for those at the positions `always` to find what they need."""
-    imports = frozenset().union(*(cell.imports for cell in cells))
-    chosen = set(always)
-    wanted: set[str] = set()
+    """Return the positions of the code that must run for that at the positions `always` to find what it needs.
+
+    A name that a function looks up when it is called may get its value behind the function, too.
+    """
+    always, late = set(always), frozenset()
+    while True:
+        chosen = _needed_before(cells, always, late)
+        found = frozenset().union(*(cells[position].later for position in chosen))
+        if found <= late:
+            return chosen
+        late |= found
+
+
+def _needed_before(cells: Sequence[Names], always: set[int], late: frozenset[str]) -> set[int]:
+    changeable = frozenset().union(*(cell.binds - cell.plain - cell.imports for cell in cells))
+    chosen, wanted = set(always), set(late)
     for position in reversed(range(len(cells))):
         cell = cells[position]
-        if position in chosen or wanted & (cell.binds | cell.changes - imports):
+        if position in chosen or wanted & (cell.binds | cell.changes & changeable):
             chosen.add(position)
-            wanted |= cell.uses
+            wanted = wanted - (cell.replaces - late) | cell.uses
     return chosen
