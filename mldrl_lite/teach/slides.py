@@ -143,10 +143,21 @@ _VIEW = """{%- extends 'reveal/index.html.j2' -%}
 {%- block input -%}
 {%- if "hide-input" not in cell.metadata.get("tags", []) -%}{{ super() }}{%- endif -%}
 {%- endblock -%}
+{%- block data_png scoped -%}
+<div class="jp-RenderedImage jp-OutputArea-output">
+<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
+  alt="{{ cell.metadata.alt | escape_html }}"></div>
+{%- endblock -%}
 {%- block footer_js -%}
 <script src="{{ resources.reveal.url_prefix }}/dist/reveal.js"></script>
 <script src="{{ resources.reveal.url_prefix }}/plugin/notes/notes.js"></script>
 <script>
+function shrink({currentSlide}) {
+  const height = currentSlide.scrollHeight;
+  if (height > 700) currentSlide.style.zoom = 700 / height;
+}
+Reveal.on("ready", shrink);
+Reveal.on("slidechanged", shrink);
 Reveal.initialize({hash: true, slideNumber: "c/t", transition: "none", width: 1280, height: 720, margin: 0.06,
   center: false, plugins: [RevealNotes]});
 </script>

@@ -1,22 +1,24 @@
 """A teacher's book in a real browser: read on a phone and in the dark, led through by its links, for everybody."""
 
 import importlib.util
-import os
-import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from conftest import ROOT
+from windows import MISSING, visit
 
 from mldrl_lite.teach.grade.book import Book, Graded, write_csv
 from mldrl_lite.teach.grade.exercises import references
 from mldrl_lite.teach.grade.grading import VERDICTS, Verdict
 from mldrl_lite.teach.grade.pages import write_pages
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-MISSING = [name for name in ("playwright", "axe_playwright_python") if importlib.util.find_spec(name) is None]
-MISSING += [] if CHROMIUM else ["chromium"]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {MISSING}; pip install .[browser]")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+WITHOUT = "" if importlib.util.find_spec("axe_playwright_python") else "axe is not installed: pip install .[browser]"
+pytest_plugins = ["windows"]
+pytestmark = pytest.mark.skipif(bool(MISSING or WITHOUT), reason=MISSING or WITHOUT)
 
 
 def write_book(out: Path) -> None:
@@ -36,23 +38,19 @@ def write_book(out: Path) -> None:
     write_pages(book, out)
 
 
-def test_the_book_is_read_on_any_screen_and_by_everybody(tmp_path: Path):
-    import lab
+def test_the_book_is_read_on_any_screen_and_by_everybody(tmp_path: Path, browser: "Browser"):
     from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
 
     write_book(tmp_path)
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=lab.CHROMIUM_OPTIONS)
-        for width, scheme in ((1280, "light"), (375, "dark")):
-            context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True)
+    for width, scheme in ((1280, "light"), (375, "dark")):
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True)
+        for path in [tmp_path / "index.html", *sorted((tmp_path / "learners").iterdir())]:
             page = context.new_page()
-            for path in [tmp_path / "index.html", *sorted((tmp_path / "learners").iterdir())]:
-                page.goto(path.as_uri())
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-                found = Axe().run(page)
-                assert found.violations_count == 0, found.generate_report()
-            page.goto((tmp_path / "index.html").as_uri())
-            page.locator("table.grid tbody a").filter(has_text="✗").first.click()
-            assert page.locator("h3:target .mark").inner_text().split() == ["✗", "wrong"]
-        browser.close()
+            assert visit(page, path) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+        page.goto((tmp_path / "index.html").as_uri())
+        page.locator("table.grid tbody a").filter(has_text="✗").first.click()
+        assert page.locator("h3:target .mark").inner_text().split() == ["✗", "wrong"]
+        context.close()
