@@ -50,7 +50,11 @@ def mended_schedule() -> Answers:
     def of_batches(trainer, optimizer):
         return {"scheduler": OneCycleLR(optimizer, 1.0, total_steps=trainer.max_epochs * 4), "interval": "step"}
 
+    def before_they_are_counted(trainer, optimizer):  # the colleague's own
+        return OneCycleLR(optimizer, max_lr=1.0, total_steps=trainer.max_epochs * trainer.num_training_batches)
+
     wrong = [
+        (before_they_are_counted, "total_steps, but got inf"),
         (bare, "once an epoch"),
         (of_epochs, "ValueError"),
         (of_batches, "is not the 6 steps"),
