@@ -45,7 +45,7 @@ def build_site(root: Path, out: Path) -> Course:
         run_sphinx("html", source, new)
         for stem in course.nodes:
             shutil.copyfile(root / "notebooks" / f"{stem}.ipynb", new / "notebooks" / f"{stem}.ipynb")
-        for file in [*new.glob("_static/webpack-macros.html"), *new.glob("_static/**/*.map")]:
+        for file in [*new.glob("_static/*webpack-macros.html"), *new.glob("_static/**/*.map")]:
             file.unlink()  # what the theme was made from
         (new / _MARK).touch()
         if out.exists():
