@@ -54,6 +54,7 @@ def calm_lightning() -> None:
     warnings.filterwarnings("ignore", ".*(does not have many workers|`srun` command is available).*")
     warnings.filterwarnings("ignore", "GPU available but not used")  # a notebook asks for the CPU on purpose
     warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # a page is no job of a cluster
 
 
 def use_plain_bars() -> None:

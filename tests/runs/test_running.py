@@ -1,5 +1,6 @@
 """Every notebook runs headless with other parameters, and its exercises nudge and accept as they should."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -59,7 +60,12 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.notebook
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_other_data_and_the_exercises(notebook: Path, tmp_path: Path, three: Path):
+def test_other_data_and_the_exercises(
+    notebook: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, three: Path, monkeypatch: pytest.MonkeyPatch
+):
+    cluster = tmp_path_factory.mktemp("bin") / "srun"  # as on a machine of a cluster: Lightning warns of it
+    cluster.touch(0o755)
+    monkeypatch.setenv("PATH", str(cluster.parent), prepend=os.pathsep)
     node, kind = solved(nbformat.read(notebook, as_version=4)), KINDS[notebook]
     data = {"data_type": kind, "data_dir": str({THREE: three, "ROSMAP": FOLDER}.get(kind, ""))}
     parameters = node.cells[1].metadata.get("small", {}) | OTHER | data
