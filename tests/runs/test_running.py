@@ -61,7 +61,11 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_other_data_and_the_exercises(
-    notebook: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, three: Path, monkeypatch: pytest.MonkeyPatch
+    notebook: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    three: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     cluster = tmp_path_factory.mktemp("bin") / "srun"  # as on a machine of a cluster: Lightning warns of it
     cluster.touch(0o755)
