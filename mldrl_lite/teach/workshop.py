@@ -296,7 +296,11 @@ _PAGE = """<!DOCTYPE html>
 </html>
 """
 
-_TEXTS = {"TEACHING.md": ("teaching.html", "teacher's guide"), "GLOSSARY.md": ("glossary.html", "glossary")}
+_TEXTS = {
+    "TEACHING.md": ("teaching.html", "teacher's guide"),
+    "RUNNING.md": ("running.html", "guide to runs without a screen"),
+    "GLOSSARY.md": ("glossary.html", "glossary"),
+}
 """The texts beside the notebooks that become a page, and what the page is called."""
 
 _INDEX = """<h1>mldrl-lite: a course about Lightning's Trainer</h1>
@@ -368,9 +372,9 @@ def _write_pages(root: Path, out: Path, cards: list[Card]) -> None:
     for name, path in texts.items():
         page, title = _TEXTS[name]
         _write(out / page, _page(f"mldrl-lite: {title}", _text_page(path.read_text(encoding="utf-8"))))
-    if glossary := texts.get("GLOSSARY.md"):  # the notebooks link to it
+    for name in sorted({"GLOSSARY.md", "RUNNING.md"} & texts.keys()):  # the notebooks link to them
         for folder in ("notebooks", "solutions"):
-            shutil.copyfile(glossary, out / folder / glossary.name)
+            shutil.copyfile(texts[name], out / folder / name)
 
 
 def _text_page(text: str) -> str:
