@@ -84,7 +84,10 @@ def test_no_sample_is_in_two_parts(data: MyData) -> None:
     held = [{row for row, _ in contents(*whole(part))} for part in parts(data)]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         shared = len(held[one] & held[other])
-        assert not shared, f"{shared} in two parts: let samples.py load each once"
+        assert not shared, (
+            f"{shared} rows stand in two parts: load each once in samples.py; "
+            "where different samples have equal inputs, let groups() give them one name"
+        )
 
 
 def test_no_group_is_in_two_parts(data: MyData) -> None:
