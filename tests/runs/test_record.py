@@ -1,5 +1,6 @@
 """Nothing good is ever destroyed: a failed run stands beside a good one, and publishing leaves no gap."""
 
+import errno
 import json
 import os
 import shutil
@@ -174,6 +175,22 @@ for i in range(count):
         (folder / name).write_text(f"{who}{i}")
     publishing.publish(folder, out / "n=1")
 """
+
+
+def test_a_folder_that_was_in_the_way_and_has_been_moved_since_stops_nothing(tmp_path: Path, monkeypatch):
+    def rename(folder: Path, place: Path) -> Path:
+        if not taken:
+            taken.append(place)
+            raise OSError(errno.ENOTEMPTY, "Directory not empty", str(folder), None, str(place))
+        return renamed(folder, place)
+
+    taken: list[Path] = []
+    renamed = Path.rename
+    monkeypatch.setattr(Path, "rename", rename)
+    (tmp_path / ".n=1~00000000").mkdir()
+    publishing.publish(tmp_path / ".n=1~00000000", tmp_path / "n=1")
+    assert taken == [tmp_path / "n=1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["n=1"]
 
 
 @pytest.mark.parametrize("how", ["exchanges", "moves"])

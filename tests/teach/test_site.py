@@ -69,7 +69,7 @@ def test_the_symptoms_of_all_notebooks_stand_on_one_page():
     table = text.partition("## Everything that happened to somebody")[2]
     assert table.count("\n| ") - 1 >= 80
     assert "(notebooks/A1_trainer_argument_atlas.ipynb#log-every-n-steps)" in table
-    assert "(notebooks/00_quickstart.ipynb#two-names-of-one-library)" in table  # A3 sends on to 00
+    assert "(notebooks/A2_from_1x_to_2x.ipynb#two-names-of-one-library)" in table  # A3 sends on to A2
     assert text.index("## My curve is empty") < text.index(table)
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux, see renameat2(2)
 _NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM}
-_TAKEN = {errno.ENOTEMPTY, errno.EEXIST, errno.EACCES, errno.EPERM}
+_TAKEN = {errno.ENOTEMPTY, errno.EEXIST}  # by a folder that another process may have moved since
+_REFUSED = {errno.EACCES, errno.EPERM}  # for the folder there, or whatever is there
 
 
 def publish(folder: Path, place: Path) -> None:
@@ -29,7 +30,8 @@ def publish(folder: Path, place: Path) -> None:
         try:
             folder.rename(place)
         except OSError as failure:
-            if failure.errno not in _TAKEN or not os.path.lexists(place):
+            there = failure.errno in _TAKEN or (failure.errno in _REFUSED and os.path.lexists(place))
+            if not there:
                 raise
         else:
             return
