@@ -70,7 +70,7 @@ def subcommands() -> dict[str, str]:
     finally:
         os.environ.pop("COLUMNS")
         os.environ.update({} if before is None else {"COLUMNS": before})
-    return dict(re.findall(r"^    (\w[\w-]*) +(\S.*)$", printed.getvalue(), re.M))
+    return dict(re.findall(r"^    (\w[\w-]*)\s+(\S.*)$", printed.getvalue(), re.M))
 
 
 def _put(text: str, place: str, content: str) -> str:
