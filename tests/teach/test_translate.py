@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from conftest import ROOT
 from links import anchors
+from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -126,6 +127,26 @@ def dead_links(path: Path) -> list[str]:
         if (not file.startswith("http") and not (path.parent / file).exists()) or (not file and anchor not in here):
             dead.append(target)
     return dead
+
+
+def marks(text: str) -> tuple[set[str], list[str], bool]:
+    """The code and the targets of links in a text, and whether a star or a bracket in it is not Markdown but shown."""
+    [inline] = [token for token in MarkdownIt("commonmark").parse(text) if token.type == "inline"]
+    tokens = inline.children or []
+    codes = {token.content for token in tokens if token.type == "code_inline"}
+    targets = [str(token.attrs.get("href") or token.attrs.get("src")) for token in tokens if token.attrs]
+    return codes, sorted(targets), any(re.search(r"\*|\]\(", token.content) for token in tokens if token.type == "text")
+
+
+@pytest.mark.parametrize("page", translate.catalogs("ko"))
+def test_a_translation_keeps_the_code_the_links_and_the_emphasis_of_its_text(page: str):
+    wrong = []
+    for message in translate.catalogs("ko")[page]:
+        if message.id and message.string and not message.fuzzy:
+            (codes, targets, loose), (new_codes, new_targets, new_loose) = marks(message.id), marks(message.string)
+            if not codes <= new_codes or targets != new_targets or new_loose > loose:
+                wrong.append((message.id, message.string))
+    assert wrong == []
 
 
 def test_a_language_without_catalogs_is_one_sentence():
