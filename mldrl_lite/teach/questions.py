@@ -68,7 +68,7 @@ _00 = (
     ),
     _ask(
         "You try ten learning rates and keep the one with the best test accuracy. How well will it do on new samples?",
-        "Load the data",
+        "Judge a learning rate",
         _yes(
             "Probably worse than that number says.",
             "The best of ten numbers is also the luckiest. For choosing there is the validation part; the test part is "
@@ -117,8 +117,8 @@ _01 = (
         ),
         _yes(
             "Far above 0.5, though there is nothing to learn.",
-            "Some of so many features fit all labels by chance, those of the test parts included. Choose them anew on "
-            "each training part, and the AUROC is about 0.5.",
+            "Among so many features, some go along with the labels by chance, also in the test parts. Choose them anew "
+            "on each training part, and the AUROC is about 0.5.",
         ),
     ),
     _ask(
