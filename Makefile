@@ -32,7 +32,7 @@ endif
 
 # The course's kernels are forked from a process that has torch and Lightning loaded; KERNEL=python3 starts plain ones.
 ifdef KERNEL
-export KERNEL
+export MLDRL_LITE_KERNEL = $(KERNEL)
 endif
 
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.

@@ -51,7 +51,7 @@ def calm_lightning() -> None:
     for name in ("seed", "distributed"):
         logging.getLogger(f"lightning.fabric.utilities.{name}").setLevel(logging.WARNING)
         logging.getLogger(f"lightning_fabric.utilities.{name}").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", ".*(does not have many workers|`srun` command is available).*")
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", "GPU available but not used")  # a notebook asks for the CPU on purpose
     warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")
     warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # a page is no job of a cluster
@@ -96,7 +96,7 @@ def show_source(thing: object) -> None:
 def _wrapping(line: str, coloured: str) -> str:
     """Return a line of code as HTML that goes on below, further in, where the page is too narrow for it."""
     hang = f"padding-left: {(indent := len(line) - len(line.lstrip()) + 8)}ch; text-indent: -{indent}ch"
-    return f'<div style="box-sizing: border-box; max-width: 96ch; {hang}">{coloured or "<br>"}</div>'
+    return f'<div style="box-sizing: border-box; max-width: 88ch; {hang}">{coloured or "<br>"}</div>'
 
 
 def show_result(headline: str, values: Mapping[str, float | int | str | bool | None]) -> None:

@@ -44,8 +44,7 @@ def slow_first(items: Sequence[Any], slow: Sequence[bool], workers: int) -> list
 def find_rosmap() -> Path | None:
     """Return the folder that holds ROSMAP/, or None."""
     given = os.environ.get("MLDRL_LITE_DATA")
-    places = [Path(given)] if given else [ROOT.parent / "shared" / "data"]
-    return next((place.resolve() for place in places if (place / "ROSMAP" / "labels_tr.csv").is_file()), None)
+    return Path(given).resolve() if given and Path(given, "ROSMAP", "labels_tr.csv").is_file() else None
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ NAME = "mldrl-lite"
 
 
 def default_kernel() -> str:
-    """Return the kernel to use: what the variable KERNEL says, else the warm one where there is one, else `python3`."""
+    """Return the kernel to use: what MLDRL_LITE_KERNEL says, else the warm one where there is one, else `python3`."""
     installed = Path(sys.prefix, "share", "jupyter", "kernels", NAME, "kernel.json").is_file()
-    return os.environ.get("KERNEL") or (NAME if installed and sys.platform == "linux" else "python3")
+    return os.environ.get("MLDRL_LITE_KERNEL") or (NAME if installed and sys.platform == "linux" else "python3")
 
 
 def install(prefix: Path | None = None) -> Path:

@@ -90,6 +90,11 @@ def test_the_map_lists_every_notebook_with_its_minutes_and_their_sum():
     assert re.findall(r"^\| in all \| \| (\d+) \|$", README, re.M) == [str(sum(stated.values()))]
 
 
+def test_the_sum_is_that_of_the_formula():
+    needed = sum(minutes.needed(nbformat.read(path, as_version=4).cells) for path in NOTEBOOKS)
+    assert sum(minutes.in_readme(README).values()) == pytest.approx(needed, rel=0.02)
+
+
 def test_make_readme_writes_the_minutes_of_the_map():
     [name, *_] = stated = {path.stem: 7 for path in NOTEBOOKS}
     timed = readme.timed(README, stated | {name: 8})

@@ -169,12 +169,12 @@ def test_a_missing_module_does_no_harm(tmp_path: Path) -> None:
 
 
 def test_default_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("KERNEL", raising=False)
+    monkeypatch.delenv("MLDRL_LITE_KERNEL", raising=False)
     monkeypatch.setattr(kernelspec.sys, "prefix", str(tmp_path))
     assert default_kernel() == "python3"
     assert install() == tmp_path / "share" / "jupyter" / "kernels" / NAME
     assert default_kernel() == NAME
-    monkeypatch.setenv("KERNEL", "python3")
+    monkeypatch.setenv("MLDRL_LITE_KERNEL", "python3")
     assert default_kernel() == "python3"
 
 

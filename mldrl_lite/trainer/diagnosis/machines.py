@@ -72,7 +72,9 @@ def _environment(trainer: Any) -> str:
 def orders_dealt_out_again(run: Run) -> Iterator[Finding]:
     """A sampler of one's own, around which Lightning puts another one that shuffles and deals out."""
     trainer = run.trainer
-    if trainer is None or trainer.world_size < 2 or not trainer._accelerator_connector.use_distributed_sampler:
+    # The Trainer keeps this argument in no public place.
+    arguments = getattr(trainer, "_accelerator_connector", None)
+    if not getattr(arguments, "use_distributed_sampler", False) or trainer.world_size < 2:
         return
     loader = training_loader(run)
     sampler = _own_sampler(loader) if isinstance(loader, DataLoader) else None
