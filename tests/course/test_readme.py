@@ -24,6 +24,7 @@ from mldrl_lite.__main__ import main
 from mldrl_lite.kernels import kernelspec
 from mldrl_lite.runs import declared_parameters
 from mldrl_lite.runs.record import record
+from mldrl_lite.runs.record.job import Job
 from mldrl_lite.runs.sweeps import sweep as sweeps
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,7 +62,7 @@ def test_the_lines_for_runs_and_sweeps_fit_the_notebook(tmp_path: Path, monkeypa
     assert [line[0] for line in lines] == ["run", "sweep", "collect"]
     started = []
 
-    def pretend(job: record.Job) -> str:
+    def pretend(job: Job) -> str:
         started.append(job.name)
         return record.keep(job, record.new_folder(job), "", 0.0)
 

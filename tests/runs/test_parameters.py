@@ -18,7 +18,8 @@ from mldrl_lite.runs import launch, sweep
 from mldrl_lite.runs.notebook.file import declared, glance, with_parameters
 from mldrl_lite.runs.notebook.parameters import MISSING, declared_in
 from mldrl_lite.runs.notebook.values import Expression, as_plain, assignments, code, from_json, parts, to_json
-from mldrl_lite.runs.record.record import folder_name, read_record, same
+from mldrl_lite.runs.record.job import folder_name
+from mldrl_lite.runs.record.record import read_record, same
 
 GOOD = [
     (1, float, {"above": 0}),

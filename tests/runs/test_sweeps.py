@@ -35,7 +35,8 @@ from mldrl_lite.runs import collect, launch, sweep
 from mldrl_lite.runs.notebook.parameters import declared_in
 from mldrl_lite.runs.process import engine
 from mldrl_lite.runs.record import installed, origin, record
-from mldrl_lite.runs.record.record import folder_name, read_record
+from mldrl_lite.runs.record.job import folder_name
+from mldrl_lite.runs.record.record import read_record
 from mldrl_lite.runs.sweeps import sweep as sweeps
 
 PARAMETERS = """n = 1  # a whole number

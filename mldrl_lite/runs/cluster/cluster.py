@@ -21,7 +21,8 @@ from mldrl_lite.runs.cluster.servers import check_address
 from mldrl_lite.runs.cluster.settings import prepare
 from mldrl_lite.runs.cluster.visit import Visit
 from mldrl_lite.runs.progress import STANDARD_ERROR
-from mldrl_lite.runs.record.record import FAILED, Job, held_by_sweep, parse_record
+from mldrl_lite.runs.record.job import FAILED, Job
+from mldrl_lite.runs.record.record import held_by_sweep, parse_record
 from mldrl_lite.runs.sweeps.engines import Engine, EngineLostError
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from mldrl_lite.runs.cluster import machine
 from mldrl_lite.runs.cluster.visit import Visit
 from mldrl_lite.runs.process.kernel import end_kernels
-from mldrl_lite.runs.record.record import LOCK, RECORD, Job, execute
+from mldrl_lite.runs.record.job import Job
+from mldrl_lite.runs.record.record import LOCK, RECORD, execute
 
 NAME = "mldrl-lite"
 UNVISITED = "unvisited"

@@ -8,7 +8,8 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from mldrl_lite.messages import did_you_mean
-from mldrl_lite.runs.record.record import LOCK, Job
+from mldrl_lite.runs.record.job import Job
+from mldrl_lite.runs.record.record import LOCK
 from mldrl_lite.sources import DATA_VARIABLE
 
 

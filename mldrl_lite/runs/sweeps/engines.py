@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from mldrl_lite.runs.process.kernel import threads
-from mldrl_lite.runs.record.record import Job
+from mldrl_lite.runs.record.job import Job
 
 
 class EngineLostError(Exception):

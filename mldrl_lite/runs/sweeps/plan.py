@@ -17,8 +17,9 @@ from mldrl_lite.runs.notebook.file import declared, kernel_for, open_notebook
 from mldrl_lite.runs.notebook.parameters import MISSING, Declared, check_grid
 from mldrl_lite.runs.notebook.places import anchored, place_of, working_folder
 from mldrl_lite.runs.notebook.values import to_json
+from mldrl_lite.runs.record.job import Job, folder_name
 from mldrl_lite.runs.record.origin import data_folder, of_notebook
-from mldrl_lite.runs.record.record import OWN, RECORD, Job, folder_name, read_record, records, same
+from mldrl_lite.runs.record.record import OWN, RECORD, read_record, records, same
 
 _DATA = ("data_type", "data_dir")
 """The parameters that name a folder of data, all of whose files count."""

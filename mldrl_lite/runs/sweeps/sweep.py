@@ -33,12 +33,11 @@ from mldrl_lite.runs.process.kernel import end_kernels
 from mldrl_lite.runs.process.limits import Limits, allow_files
 from mldrl_lite.runs.process.strays import end_all
 from mldrl_lite.runs.progress import STANDARD_ERROR, bar_options
+from mldrl_lite.runs.record.job import FAILED, Job
 from mldrl_lite.runs.record.lock import Lock, sweep_lock
 from mldrl_lite.runs.record.origin import look_anew
 from mldrl_lite.runs.record.record import (
-    FAILED,
     LOCK,
-    Job,
     clear_leftovers,
     execute,
     held_by_sweep,

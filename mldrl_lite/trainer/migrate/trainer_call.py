@@ -149,11 +149,9 @@ def _tpu_cores(draft: Draft, name: str, node: cst.BaseExpression) -> None:
     if is_(node, None, 0):
         draft.note(name, node, NOTHING)
         return
-    cores = literal(node)
-    if isinstance(cores, list) and all(isinstance(core, int) for core in cores):
-        cores = value([core - 1 for core in cores])  # the number of one core: from 1 in 1.x, from 0 today
-    else:
-        cores = node
+    cores, given = node, literal(node)
+    if isinstance(given, list) and all(isinstance(core, int) for core in given):
+        cores = value([core - 1 for core in given])  # the number of one core: from 1 in 1.x, from 0 today
     draft.set("accelerator", value("tpu"), name)
     draft.set("devices", cores, name)
     draft.note(name, node, f"now accelerator='tpu', devices={short(cores)}")
