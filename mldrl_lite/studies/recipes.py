@@ -173,13 +173,19 @@ def fit(recipe: Recipe, seed: int, task: Task, at: Sequence[int] = ()) -> Floats
             f"at = {outside[0]} is outside the recipe's epochs: give numbers of epochs 0..{recipe.epochs}."
         )
     views, new_views = _scaled(task, recipe.scaling)
+    snapshots = Snapshots(new_views, at)
     with isolate_rng(), _quiet_single_thread():
-        seed_everything(seed, verbose=False)
-        model = RecipeModel([view.shape[1] for view in views], int(task.labels.max()) + 1, recipe)
-        snapshots = Snapshots(new_views, at)
-        loader = _loader(views, torch.from_numpy(task.labels), recipe.batch_size, seed)
-        _trainer(recipe.epochs, snapshots).fit(model, loader)
+        train_once(recipe, seed, views, torch.from_numpy(task.labels), snapshots)
     return np.stack([snapshots.probabilities[epoch] for epoch in at])
+
+
+def train_once(recipe: Recipe, seed: int, views: Sequence[Tensor], labels: Tensor, snapshots: Callback) -> None:
+    """Seed, make a model and its batches, and train it while the callback looks on."""
+    seed_everything(seed, verbose=False)
+    sizes, classes = [view.shape[1] for view in views], int(labels.max()) + 1
+    model = RecipeModel(sizes, classes, recipe)
+    loader = _loader(views, labels, recipe.batch_size, seed)
+    _trainer(recipe.epochs, snapshots).fit(model, loader)
 
 
 def _scaled(task: Task, scaling: str) -> tuple[list[Tensor], list[Tensor]]:

@@ -617,7 +617,8 @@ _09 = (
         "Look where one must not look",
         _no(
             "Nothing: that epoch really is the best one.",
-            "On these people. On others, much of the rise is gone: the page picks on one half and looks at the other.",
+            "On these people. On others, a part of the rise is left, if any: the page picks on one half and looks at "
+            "the other.",
         ),
         _yes(
             "The test labels have chosen the epoch, so the result no longer tells how others will fare.",
@@ -645,7 +646,7 @@ _09 = (
         ),
     ),
     _ask(
-        "A network has an area of 0.91, logistic regression 0.90, on the same people. The interval of the difference "
+        "A network has an auroc of 0.91, logistic regression 0.90, on the same people. The interval of the difference "
         "goes from -0.02 to 0.04. What follows?",
         "Give the verdict",
         _no(
@@ -658,7 +659,8 @@ _09 = (
         ),
         _yes(
             "These people do not tell them apart.",
-            "A difference whose interval holds 0 is no result. It is no proof that there is none.",
+            "An interval that holds 0 names no winner. It is no proof that there is no difference; only a narrow one "
+            "says that it is small.",
         ),
     ),
 )
