@@ -28,6 +28,9 @@ READ: dict[str, Callable[[Trainer], object]] = {
 """What is read from a Trainer that was given nothing."""
 
 TOLD = {
+    "accelerator": "the best that is there: a TPU, a GPU, else the CPU",
+    "devices": "all GPUs, or one in a notebook; on a CPU, one process",
+    "strategy": "nothing to share on one device; a form of ddp on several",
     "max_epochs": "1000; no limit if max_steps or max_time is given",
     "min_epochs": "no minimum",
     "max_steps": "no limit",
@@ -42,7 +45,7 @@ TOLD = {
     "default_root_dir": "the working folder",
     "model_registry": "no registry",
 }
-"""What is decided later than that, or is no value but an absence."""
+"""What depends on the machine, is decided later than that, or is no value but an absence."""
 
 
 def in_effect() -> dict[str, object]:

@@ -180,7 +180,7 @@ def test_under_each_heading_stand_type_default_effect_and_values_of_the_installe
 
 REGISTERED = {
     "accelerator": ["auto", "gpu", *AcceleratorRegistry.available_accelerators()],
-    "strategy": ["auto", *StrategyRegistry.available_strategies()],
+    "strategy": ["auto", "ddp", "ddp_spawn", "ddp_notebook", "ddp_fork", "deepspeed", "fsdp", "xla", "single_device"],
     "profiler": ["simple", "advanced", "pytorch"],
     "precision": [64, 32, 16, "64", "32", "bf16-mixed", "16-true", "transformer-engine"],
     "devices": ["auto", "2"],
@@ -203,6 +203,19 @@ def test_what_is_accepted_and_refused_is_so_when_a_trainer_is_built(
     assert set(REGISTERED[name]) <= {*accepted, *refused}
     assert [value for value in REGISTERED[name] if builds(name, value) != (value in accepted)] == []
     assert [value for value in accepted if value in refused] == []
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_strategy_that_is_left_out_is_accepted_where_the_one_that_it_varies_is(
+    atlas: NotebookNode, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(accelerator_connector, "_IS_INTERACTIVE", True)
+    line = shown_as_markdown(atlas)['facts("strategy")']
+    listed = re.findall(r"`'(\w+)'`", line.partition("accepted here: ")[2])
+    variants = {name: [base for base in listed if name.startswith(f"{base}_")] for name in StrategyRegistry}
+    variants = {name: max(bases, key=len) for name, bases in variants.items() if name not in listed}
+    assert "ddp_find_unused_parameters_true" in variants
+    assert [name for name, base in variants.items() if builds("strategy", name) != builds("strategy", base)] == []
 
 
 def builds(name: str, value: object) -> bool:

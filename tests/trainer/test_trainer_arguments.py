@@ -10,8 +10,11 @@ import pytorch_lightning as pl
 import pytorch_lightning.accelerators.cuda
 import torch
 from pytorch_lightning import Trainer, callbacks, loggers
+from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
 from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 from pytorch_lightning.profilers import PassThroughProfiler
+from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy
+from pytorch_lightning.trainer.connectors import accelerator_connector
 from torch.utils.data import DataLoader
 
 from mldrl_lite.messages import InputError
@@ -539,8 +542,9 @@ def test_an_argument_of_a_newer_lightning_falls_into_the_group_new(monkeypatch):
 
 def test_an_argument_whose_default_is_no_value_says_what_is_in_effect():
     rows = table().set_index("name")
-    assert rows[rows["in effect"].map(lambda value: value is None or value == -1)].empty
-    says_it = rows[rows["default"].map(lambda value: value is not None and value != -1)]
+    says_nothing = (None, -1, "auto")
+    assert rows[rows["in effect"].isin(says_nothing)].empty
+    says_it = rows[~rows["default"].isin(says_nothing)]
     assert list(says_it["in effect"]) == list(says_it["default"])
 
 
@@ -565,6 +569,20 @@ def test_the_defaults_in_effect_are_what_the_trainer_has(tmp_path):
     assert not [callback for callback in trainer.callbacks if isinstance(callback, callbacks.Timer)]
     assert (trainer.max_steps, trainer.min_steps, trainer.min_epochs) == (-1, None, None)
     assert trainer.gradient_clip_val is None
+
+
+@pytest.mark.parametrize(
+    ("in_a_notebook", "devices", "strategy"), [(False, 2, DDPStrategy), (True, 1, SingleDeviceStrategy)]
+)
+def test_auto_takes_what_is_told_of_two_gpus(monkeypatch, in_a_notebook, devices, strategy):
+    for package in ("lightning_fabric", "pytorch_lightning"):
+        monkeypatch.setattr(f"{package}.accelerators.cuda.num_cuda_devices", lambda: 2)
+    monkeypatch.setattr(MPSAccelerator, "is_available", lambda: False)
+    monkeypatch.setattr(accelerator_connector, "_IS_INTERACTIVE", in_a_notebook)
+    trainer = Trainer(**QUICK)
+    assert isinstance(trainer.accelerator, CUDAAccelerator)
+    assert (trainer.num_devices, type(trainer.strategy)) == (devices, strategy)
+    assert in_effect()["devices"].startswith("all GPUs, or one in a notebook")
 
 
 QUICK = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
@@ -629,7 +647,8 @@ def test_explain_an_argument_of_today():
     first, second = text.splitlines()[:2]
     assert first == "max_time: str | timedelta | dict[str, int] | None = None (in effect: no limit)   [how long]"
     assert second.startswith("Stop training after")
-    assert explain("devices").startswith("devices: int | str | list[int] = 'auto'   [hardware]\n")
+    assert explain("devices").startswith("devices: int | str | list[int] = 'auto' (in effect: all GPUs, ")
+    assert explain("detect_anomaly").startswith("detect_anomaly: bool = False   [debugging]\n")
 
 
 def test_explain_an_argument_of_1x():
