@@ -28,7 +28,7 @@ READ: dict[str, Callable[[Trainer], object]] = {
 """What is read from a Trainer that was given nothing."""
 
 TOLD = {
-    "accelerator": "the best that is there: a TPU, a GPU, else the CPU",
+    "accelerator": "a TPU or a GPU where there is one, else the CPU",
     "devices": "all GPUs, or one in a notebook; on a CPU, one process",
     "strategy": "nothing to share on one device; a form of ddp on several",
     "max_epochs": "1000; no limit if max_steps or max_time is given",
