@@ -1,5 +1,6 @@
 """All that a Trainer reaches is shown at work in A1, A3 and A4, can be explained, and can be found by symptom."""
 
+import ast
 import copy
 import re
 
@@ -93,6 +94,17 @@ def test_a_name_is_shown_in_the_notebook_that_explain_says(number: str):
     assert not_shown([part for part in parts() if part.notebook == number], [page]) == []
 
 
+def test_the_list_of_callbacks_leads_each_to_its_own_section():
+    page = nbformat.read(PAGES["A4"], as_version=4)
+    [listed] = [cell.source for cell in page.cells if "\nGROUPS = {" in cell.source]
+    groups = ast.literal_eval(listed.partition("\nGROUPS = ")[2])
+    wanted = {part.name: part for part in parts() if part.kind == "callback"}
+    assert sorted(" ".join(groups.values()).split()) == sorted(wanted)
+    cut = sections([page])
+    for title, name in ((title, name) for title, names in groups.items() for name in names.split()):
+        assert title in [section.heading for section in users(wanted[name], cut)], name
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Explained
 
@@ -147,17 +159,19 @@ def test_each_part_is_told_in_two_lines():
 
 
 def symptoms(page: NotebookNode) -> list[tuple[str, str, str, str]]:
-    """The lines of an index: what one sees, the target of the link, the text and the address of the thread."""
+    """The lines of an index: what one sees, the target of the link, the text and the address of each thread."""
     text = "\n".join(cell.source for cell in page.cells if cell.cell_type == "markdown")
     section = text.split("## Find by symptom")[1].split("\n## ")[0]
-    found = re.findall(r"^\| (.+?) \| \[.+?\]\((\S+)\) \| \[(.+?)\]\((\S+)\) \|$", section, re.M)
-    assert section.count("\n| ") - 1 == len(found)
-    return found
+    rows = re.findall(r"^\| (.+?) \| \[.+?\]\((\S+)\) \| (\[.+?\]\(\S+\)) \|$", section, re.M)
+    assert section.count("\n| ") - 1 == len(rows)
+    threads = r"\[([^]]+)\]\((\S+?)\)"
+    return [(seen, target, *thread) for seen, target, told in rows for thread in re.findall(threads, told)]
 
 
 def test_eighty_symptoms_lead_to_sections_and_threads(pages: list[NotebookNode]):
     rows = [(page, *row) for page, node in zip(PAGES.values(), pages, strict=True) for row in symptoms(node)]
-    assert len({symptom for _, symptom, *_ in rows}) == len(rows) >= 80
+    assert len({(symptom, thread) for _, symptom, *_, thread in rows}) == len(rows)
+    assert len({symptom for _, symptom, *_ in rows}) >= 80
     for page, _, target, text, thread in rows:
         file, _, anchor = target.partition("#")
         assert anchor in anchors(page.parent / file if file else page), target
