@@ -16,6 +16,7 @@ from IPython.utils.capture import capture_output
 from pytorch_lightning import Trainer
 from pytorch_lightning.profilers import Profiler
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from mldrl_lite.model import MMDynamic
 from mldrl_lite.studies.speed import fresh, in_threads, recommended_arguments
@@ -96,6 +97,21 @@ def count_calls(function: Callable[..., object], *arguments: object) -> int:
     return pstats.Stats(counter).total_calls
 
 
+class SlowToRead(Dataset[Tensor]):
+    """Samples that take 5 ms each, as if they were read from files and decoded."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Wait, then return the sample."""
+        time.sleep(0.005)
+        return torch.full((900,), float(index))
+
+
 @contextmanager
 def stderr_to(path: str | Path) -> Iterator[None]:
     """Send what is written to standard error into a file, also what goes past Python, as tracers and copies do."""
@@ -169,6 +185,7 @@ def draw_dots(
         log: draw on a logarithmic axis.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     from mldrl_lite.figures import COLOURS
 
@@ -188,6 +205,7 @@ def draw_dots(
     axes.set(xlabel=xlabel, title=title, ylim=(len(cases) - 0.4, -0.6), xscale="log" if log else "linear")
     axes.set_yticks(range(len(cases)), list(cases))
     if log:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))  # 0.05, 0.1, 0.2, …
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter("")
     return axes

@@ -284,10 +284,12 @@ EXERCISES: dict[str, dict[str, Steps]] = {
             "samples_each = ...\nsteps_of_four = ...  # batches of samples_each; what is left over is a batch, too",
         ),
         "check_share": Steps(
-            "[Make it the same training](#Make-it-the-same-training) shows a sampler that does this.",
+            "[Make it the same training](#Make-it-the-same-training) shows a sampler that deals one by one; here, each "
+            "rank's samples lie beside each other.",
             "def my_share(order, batch_size, rank, world):\n"
+            "    each = ...  # samples of one rank in a step\n"
             "    batches = ...  # the full global batches\n"
-            "    return [... for batch in batches]  # of each, this rank's part",
+            "    return [... for batch in batches]  # of each, the piece of this rank",
         ),
         "check_mended_arguments": Steps(
             "`machines` under [Pull the plug of a training](#Pull-the-plug-of-a-training) counts both, and "

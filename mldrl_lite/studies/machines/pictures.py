@@ -9,7 +9,10 @@ from mldrl_lite.studies.machines.launching import Said
 
 
 def draw_lanes(
-    lanes: Mapping[str, Sequence[tuple[float, float, bool]]], title: str, marks: Mapping[str, float] | None = None
+    lanes: Mapping[str, Sequence[tuple[float, float, bool]]],
+    title: str,
+    marks: Mapping[str, float] | None = None,
+    names: Mapping[str, Sequence[object]] | None = None,
 ) -> Any:
     """Draw a lane for each host, with a bar for each piece of work; what was lost is orange.
 
@@ -17,14 +20,17 @@ def draw_lanes(
         lanes: for each host the start and the end of each piece, in seconds, and whether it counts in the end.
         title: of the picture.
         marks: events and their times, each a line with its name.
+        names: for each host what is written on each piece.
     """
     import matplotlib.pyplot as plt
 
     axes = plt.figure(figsize=(7.5, 0.55 * len(lanes) + 1.3)).add_subplot()
-    for y, pieces in enumerate(lanes.values()):
-        for start, end, counts in pieces:
+    for y, (host, pieces) in enumerate(lanes.items()):
+        labels = (names or {}).get(host, [""] * len(pieces))
+        for (start, end, counts), label in zip(pieces, labels, strict=True):
             colour = COLOURS["blue" if counts else "orange"]
-            axes.barh(y, end - start, left=start, height=0.5, color=colour, edgecolor="white")
+            bar = axes.barh(y, end - start, left=start, height=0.5, color=colour, edgecolor="white")
+            axes.bar_label(bar, [label], label_type="center", color="white")
     for name, when in (marks or {}).items():
         axes.axvline(when, color=COLOURS["grey"], linestyle=":")
         axes.annotate(name, (when, len(lanes) - 0.5), (3, 0), textcoords="offset points", color=COLOURS["grey"])

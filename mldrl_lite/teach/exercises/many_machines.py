@@ -29,7 +29,7 @@ def check_shared_steps(answer: object, n_samples: int, processes: int, batch_siz
 
 @in_steps
 def check_share(answer: object) -> Feedback:
-    """Check a function that returns one rank's batches, by what all ranks get together."""
+    """Check a function that returns one rank's batches, each a connected piece of a global batch."""
     if nudge := not_a_function(answer, "a function of order, batch_size, rank and world"):
         return nudge
     for order, batch_size, world in ((list(range(12)), 4, 2), ([5, 3, 8, 1, 9, 0, 7, 2, 6, 4, 11], 6, 3)):
@@ -40,7 +40,7 @@ def check_share(answer: object) -> Feedback:
             return not_yet(f"for {len(order)} samples and {world} ranks it ends in {type(error).__name__}: {error}")
         if nudge := _judge_shares(shares, order, batch_size):
             return nudge
-    return right("all ranks together take the global batches of one process, each its equal share.")
+    return right("all ranks together take the global batches of one process, each its piece of equal size.")
 
 
 def _judge_shares(shares: Sequence[Sequence[Sequence[int]]], order: list[int], batch_size: int) -> Feedback | None:
@@ -66,6 +66,10 @@ def _judge_shares(shares: Sequence[Sequence[Sequence[int]]], order: list[int], b
             )
         if len({len(part) for part in parts}) > 1:
             return not_yet("the shares of a batch differ in size: then the mean of the means is not the mean of all.")
+        for part in parts:
+            begin = wanted.index(part[0])
+            if part != wanted[begin : begin + len(part)]:
+                return not_yet(f"{part} is no connected piece of the global batch {wanted}.")
     return None
 
 

@@ -2,6 +2,8 @@
 
 import math
 
+import torch
+
 from answers import Answers, answers_to
 
 
@@ -26,11 +28,28 @@ def by_slices(order, batch_size, rank, world):
     return [order[k * batch_size : (k + 1) * batch_size][rank::world] for k in range(full)]
 
 
+def whole(order, batch_size):
+    return [order[k : k + batch_size] for k in range(0, len(order) - batch_size + 1, batch_size)]
+
+
 def by_blocks(order, batch_size, rank, world):
-    """A stretch of each global batch."""
+    """A stretch of each global batch, found by where it begins in the whole order."""
     each = batch_size // world
     starts = range(rank * each, len(order) // batch_size * batch_size, batch_size)
     return [order[start : start + each] for start in starts]
+
+
+def from_the_end(order, batch_size, rank, world):
+    """The last piece for the first rank."""
+    return [piece[batch_size // world * -(rank + 1) :][: batch_size // world] for piece in whole(order, batch_size)]
+
+
+def by_chunks(order, batch_size, rank, world):
+    return [torch.tensor(piece).chunk(world)[rank] for piece in whole(order, batch_size)]
+
+
+def backwards(order, batch_size, rank, world):
+    return [piece[::-1] for piece in by_blocks(order, batch_size, rank, world)]
 
 
 def by_positions(order, batch_size, rank, world):
@@ -52,7 +71,8 @@ def all_of_it(order, batch_size, rank, world):
 
 
 def with_the_rest(order, batch_size, rank, world):
-    return [order[k : k + batch_size][rank::world] for k in range(0, len(order), batch_size)]
+    each = batch_size // world
+    return [order[k : k + batch_size][rank * each :][:each] for k in range(0, len(order), batch_size)]
 
 
 def whole_batches(order, batch_size, rank, world):
@@ -75,10 +95,13 @@ def share() -> Answers:
         (with_the_rest, "the last global batch is not full"),
         (whole_batches, "full global batches"),
         (to_the_first, "would wait for ever"),
+        (by_slices, "no connected piece"),
+        (by_positions, "no connected piece"),
+        (backwards, "no connected piece"),
         (lambda order: order, "ends in TypeError"),
         (by_slices([1], 1, 0, 1), "give a function"),
     ]
-    return Answers([by_slices, by_blocks, by_positions], wrong)
+    return Answers([by_blocks, from_the_end, by_chunks], wrong)
 
 
 ONCE = {"strategy": "ddp", "use_distributed_sampler": False}
