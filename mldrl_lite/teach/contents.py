@@ -89,10 +89,13 @@ EXERCISES: dict[str, dict[str, Steps]] = {
         ),
         "check_mended_steps": Steps(
             "compare it, line by line, with the one under [Build a module step by step](#Build-a-module-step-by-step): "
-            "the layers in __init__, what forward returns, and the names of the methods.",
+            "the layers in __init__, what forward returns, and the names of the methods. [Use a metric that is "
+            "right](#Use-a-metric-that-is-right) has the F1.",
             "self.layers = nn....(...)  # a list that PyTorch can see\n"
             "return torch.stack(scores).sum(dim=0)  # ... and no softmax\n"
-            "def ...(self, batch, batch_idx):  # the name that Lightning calls",
+            "def ...(self, batch, batch_idx):  # the name that Lightning calls\n"
+            "    self.f1.update(...)  # a metric made in __init__\n"
+            '    self.log("val/f1", ...)  # the metric itself',
         ),
         "check_own_model": Steps(
             "[Build a module step by step](#Build-a-module-step-by-step) has each method, and a table of them.",

@@ -158,19 +158,19 @@ _02 = (
         ),
     ),
     _ask(
-        "You give a model with dropout the same sample twice, and get two answers. What is missing?",
-        "See what the Trainer does in your place",
+        "In `validation_step` you log the F1 of the batch, a number. There are five batches. What is in the log?",
+        "Use a metric that is right",
         _no(
-            "`torch.no_grad()`",
-            "That turns off the recording of gradients. Dropout goes on.",
+            "The F1 of the whole part.",
+            "That takes the counts of all batches: log the metric itself.",
         ),
         _no(
-            "A seed",
-            "With a seed, the pair of answers can be repeated. They still differ from each other.",
+            "The F1 of the last batch.",
+            "In a validation step the default is the mean over the epoch.",
         ),
         _yes(
-            "`model.eval()`",
-            "In training mode dropout is active: each call switches off other units. The Trainer sees to the mode.",
+            "The mean of the five.",
+            "Lightning takes the mean of numbers, weighted by the sizes of the batches. F1 of the whole is not that.",
         ),
     ),
     _ask(

@@ -8,6 +8,7 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
+from torchmetrics.functional.classification import multiclass_f1_score
 
 from mldrl_lite.datamodule import Batch, MultiViewDataset, TCPDataModule, already_batched
 from mldrl_lite.model import MMDynamic
@@ -130,7 +131,7 @@ def _of_validation_losses(model: MMDynamic, datamodule: TCPDataModule) -> dict[f
 
 @in_steps
 def check_mended_steps(answer: object) -> Feedback:
-    """Check a module class, made as `answer(in_dim, num_class)`, that learns from all views and logs `val/loss`."""
+    """Check a module class, made as `answer(in_dim, num_class)`, that learns from all views and logs two values."""
     if nudge := not_a_class(answer, LightningModule):
         return nudge
     try:
@@ -161,7 +162,26 @@ def _judge_steps(model_class: type[LightningModule]) -> Feedback | None:
         )
     if abs(trainer.callback_metrics["val/loss"].item() - cross_entropy(scores, labels).item()) > 1e-3:
         return not_yet("'val/loss' is logged, but it is not the cross-entropy of the scores that forward returns.")
-    return None
+    if "val/f1" not in trainer.callback_metrics:
+        return not_yet("'val/loss' is right; 'val/f1' is not logged.")
+    return _judge_f1(trainer.callback_metrics["val/f1"].item(), scores, labels)
+
+
+def _judge_f1(given: float, scores: torch.Tensor, labels: torch.Tensor) -> Feedback | None:
+    def f1(these: slice) -> float:
+        return multiclass_f1_score(scores[these], labels[these], 4).item()
+
+    if math.isclose(given, f1(slice(None)), abs_tol=1e-4):
+        return None
+    of_batches = [f1(slice(start, start + 40)) for start in range(0, len(labels), 40)]
+    if math.isclose(given, sum(of_batches) / len(of_batches), abs_tol=1e-4):
+        return not_yet(
+            "'val/f1' is the mean of the batches' F1, and not the F1 of the whole part; what gathers the counts?"
+        )
+    return not_yet(
+        "'val/f1' is not the F1 of the whole part; do its counts begin anew each time, and is it the mean over the "
+        "classes?"
+    )
 
 
 @in_steps

@@ -4,6 +4,8 @@ import torch
 from pytorch_lightning import LightningModule, seed_everything
 from torch import nn
 from torch.nn.functional import cross_entropy, nll_loss
+from torchmetrics.classification import MulticlassF1Score
+from torchmetrics.functional.classification import multiclass_f1_score
 
 from answers import Answers, answers_to, quiet_trainer
 from answers.quickstart import wdbc
@@ -216,6 +218,7 @@ class OneLayerEach(LightningModule):
 
     def __init__(self, in_dim, num_class):
         super().__init__()
+        self.num_class, self.f1 = num_class, MulticlassF1Score(num_class)
         self.layers = nn.ModuleList(nn.Linear(width, num_class) for width in in_dim)
 
     def forward(self, views):
@@ -226,6 +229,11 @@ class OneLayerEach(LightningModule):
 
     def validation_step(self, batch, batch_idx):
         self.log("val/loss", cross_entropy(self(batch[0]), batch[1]))
+        self.measure(batch)
+
+    def measure(self, batch):
+        self.f1.update(self(batch[0]), batch[1])
+        self.log("val/f1", self.f1)
 
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), lr=0.01)
@@ -242,7 +250,8 @@ class OneLayerForAll(OneLayerEach):
 
 class LogsADictionary(OneLayerEach):
     def validation_step(self, batch, batch_idx):
-        self.log_dict({"val/loss": cross_entropy(self(batch[0]), batch[1])}, prog_bar=True)
+        self.f1(self(batch[0]), batch[1])
+        self.log_dict({"val/loss": cross_entropy(self(batch[0]), batch[1]), "val/f1": self.f1}, prog_bar=True)
 
 
 class UnseenLayers(OneLayerEach):
@@ -282,6 +291,7 @@ class SoftmaxInTheSteps(OneLayerEach):
 
     def validation_step(self, batch, batch_idx):
         self.log("val/loss", self.loss_of(batch))
+        self.measure(batch)
 
 
 class LogarithmsAsScores(OneLayerEach):
@@ -313,11 +323,36 @@ class OneLayerEachByNames(OneLayerEach):
 
     def validation_step(self, batch, batch_idx):
         self.log("val/loss", cross_entropy(self(batch.views), batch.labels))
+        self.measure(batch)
 
 
 class MeanOfTheScores(OneLayerEach):
     def forward(self, views):
         return super().forward(views) / len(views)
+
+
+class NeverResets(OneLayerEach):
+    def measure(self, batch):
+        self.f1.update(self(batch[0]), batch[1])
+
+    def on_validation_epoch_end(self):
+        self.log("val/f1", self.f1.compute())
+
+
+class ResetsByHand(NeverResets):
+    def on_validation_epoch_end(self):
+        super().on_validation_epoch_end()
+        self.f1.reset()
+
+
+class MeanOfTheBatches(OneLayerEach):
+    def measure(self, batch):
+        self.log("val/f1", multiclass_f1_score(self(batch[0]), batch[1], self.num_class))
+
+
+class NoF1(OneLayerEach):
+    def measure(self, batch):
+        pass
 
 
 @answers_to("check_mended_steps")
@@ -330,8 +365,11 @@ def mended_steps() -> Answers:
         (Misspelled, "by its name"),
         (LogsAnother, "no 'val/loss'"),
         (LogsTwice, "not the cross-entropy"),
+        (NoF1, "'val/f1' is not logged"),
+        (MeanOfTheBatches, "mean of the batches"),
+        (NeverResets, "begin anew"),
         (nn.Linear, "LightningModule"),
     ]
     right = [OneLayerEach, OneLayerForAll, LogsADictionary, SoftmaxInTheSteps, LogarithmsAsScores, MeanOfTheScores]
-    right.append(OneLayerEachByNames)
+    right += [OneLayerEachByNames, ResetsByHand]
     return Answers(right, wrong)
