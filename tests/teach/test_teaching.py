@@ -86,7 +86,7 @@ def test_the_commands_exist(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
         main(["course", "--help"])
     assert "notebooks" in capsys.readouterr().out
-    workshop = (ROOT / "mldrl_lite" / "teach" / "workshop.py").read_text()
+    workshop = (ROOT / "mldrl_lite" / "teach" / "workshop_templates.py").read_text()
     for line in (
         'python -m pip install --constraint constraints-torch.txt "./package[course]"',
         "jupyter lab --ServerApp.root_dir=.",
