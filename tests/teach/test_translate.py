@@ -54,6 +54,14 @@ def test_text_is_translated_piece_by_piece_and_everything_else_stays():
     assert translate.translated_text(SECTION, catalog) == SECTION.replace("where it runs", "어디서")
 
 
+def test_a_word_is_translated_where_it_stands_and_not_in_another_or_in_code():
+    table = "| Python | on |\n|---|---|\n| 3.14 | Friday |\n"
+    code = "```\nmake run on\n```\n\non\n"
+    catalog = known(on="날짜")
+    assert translate.translated_text(table, catalog) == table.replace(" on ", " 날짜 ")
+    assert translate.translated_text(code, catalog) == code.replace("\non", "\n날짜")
+
+
 def test_the_links_to_a_translated_heading_still_work():
     text = translate.translated_text(SECTION, known(**{"Stop a run": "실행 멈추기"}))
     assert text.startswith('<a id="stop-a-run"></a>\n\n## 실행 멈추기\n')

@@ -61,27 +61,30 @@ def translated_text(text: str, catalog: Catalog) -> str:
 
     Before a translated heading stands an anchor with the name of the English one, so that links to it still work.
     """
-    done, place = [], 0
-    for kind, content in _pieces(text):
-        found = text.find(content, place)
+    done, written = [], 0
+    for kind, content, found in _pieces(text):
         new = _translation(catalog, content)
-        if found < 0 or new is None:
+        if new is None:
             continue
         start = text.rfind("\n", 0, found) + 1
         if kind == "heading_open" and text[start:found] != "# ":
-            done += [text[place:start], f'<a id="{links.anchor_of(content)}"></a>\n\n', text[start:found], new]
+            done += [text[written:start], f'<a id="{links.anchor_of(content)}"></a>\n\n', text[start:found], new]
         else:
-            done += [text[place:found], new]
-        place = found + len(content)
-    return "".join([*done, text[place:]])
+            done += [text[written:found], new]
+        written = found + len(content)
+    return "".join([*done, text[written:]])
 
 
-def _pieces(text: str) -> Iterator[tuple[str, str]]:
-    """Give what Sphinx takes for a message, in order: what kind of block it stands in, and its words."""
-    before = ""
+def _pieces(text: str) -> Iterator[tuple[str, str, int]]:
+    """Give what Sphinx takes for a message, in order: what kind of block it stands in, its words, where they begin."""
+    lines = [0, *(found.end() for found in re.finditer("\n", text))]
+    before, place = "", 0
     for token in MarkdownIt("commonmark").enable("table").parse(text):
-        if token.type == "inline" and token.content:
-            yield before, token.content
+        if token.type == "inline" and token.content and token.map:
+            found = text.find(token.content, max(place, lines[token.map[0]]))
+            if found >= 0:
+                yield before, token.content, found
+                place = found + len(token.content)
         before = token.type
 
 
