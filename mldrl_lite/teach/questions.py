@@ -691,7 +691,7 @@ _A3 = (
         ),
         _no(
             "`v` for the epoch, `v_step` for the steps.",
-            "Only callbacks find a plain `v`, and it is the value of the epoch.",
+            "Only callbacks find a plain `v`: at the end of the epoch it is the value of the epoch.",
         ),
         _yes(
             "`v_step` and `v_epoch`.",

@@ -34,12 +34,13 @@ from pytorch_lightning.utilities import CombinedLoader, combined_loader, rank_ze
 from mldrl_lite.trainer.docstrings import argument_summaries, first_sentence
 from mldrl_lite.trainer.effect import given_nothing
 from mldrl_lite.trainer.recorder import hook_names
+from mldrl_lite.trainer.subsections import SUBSECTIONS
 
 LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 
 PLACES = {
     "property of Trainer": ("A3", "Ask the Trainer"),
-    "attribute of Trainer": ("A3", "Ask the Trainer"),
+    "attribute of Trainer": ("A3", "What it was given"),
     "method of Trainer": ("A3", "Tell the Trainer"),
     "argument of self.log": ("A3", "Log a value"),
     "argument of self.log_dict": ("A3", "Log a dictionary"),
@@ -85,8 +86,8 @@ class Part:
 
     @property
     def section(self) -> str:
-        """The heading of the section that shows it."""
-        return PLACES[self.kind][1]
+        """The heading of the section that shows it; of the subsection, where one is known."""
+        return SUBSECTIONS.get((self.kind.rpartition(" ")[2], self.name), PLACES[self.kind][1])
 
     @property
     def signature(self) -> str:

@@ -70,6 +70,8 @@ def test_the_symptoms_of_all_notebooks_stand_on_one_page():
     assert table.count("\n| ") - 1 >= 80
     assert "(notebooks/A1_trainer_argument_atlas.ipynb#log-every-n-steps)" in table
     assert "(notebooks/A2_from_1x_to_2x.ipynb#two-names-of-one-library)" in table  # A3 sends on to A2
+    [row] = [row for row in table.splitlines() if "issues/20436" in row]
+    assert {"issues/5631", "issues/1752"} <= set(re.findall(r"issues/\d+", row))  # three threads of one symptom
     assert text.index("## My curve is empty") < text.index(table)
 
 

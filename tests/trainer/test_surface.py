@@ -105,6 +105,13 @@ def test_the_list_of_callbacks_leads_each_to_its_own_section():
         assert title in [section.heading for section in users(wanted[name], cut)], name
 
 
+def test_a_name_is_shown_in_the_subsection_that_explain_says(pages: list[NotebookNode]):
+    found = sections(pages)
+    finer = [part for part in parts() if part.section != PLACES[part.kind][1]]
+    assert len(finer) > 90
+    assert [part for part in finer if part.section not in {section.heading for section in users(part, found)}] == []
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Explained
 
@@ -112,8 +119,8 @@ def test_the_list_of_callbacks_leads_each_to_its_own_section():
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
-        ("trainer.estimated_stepping_batches", ["property of Trainer   [A3 · Ask the Trainer]", "estimated number"]),
-        ("on_epoch", ["argument of self.log = None   [A3 · Log a value]", "logs epoch accumulated metrics"]),
+        ("trainer.estimated_stepping_batches", ["property of Trainer   [A3 · How far it is]", "estimated number"]),
+        ("on_epoch", ["argument of self.log = None   [A3 · When a value is logged]", "logs epoch accumulated metrics"]),
         ("SpikeDetection", ["window=10", "callback   [A4 · Callbacks]", "Spike Detection"]),
         ("on_train_batch_end", ["hook of Callback", "hook of LightningModule", "(outputs, batch, batch_idx)"]),
         ("ddp_notebook", ["name of a strategy = DDPStrategy   [A4 · Strategies]"]),
@@ -132,7 +139,7 @@ def test_one_word_for_two_things_is_told_apart_by_its_owner():
 
 
 def test_an_argument_tells_what_else_has_its_name():
-    assert "Also: argument of self.log   [A3 · Log a value]" in explain("logger").splitlines()
+    assert "Also: argument of self.log   [A3 · Where a value goes]" in explain("logger").splitlines()
     assert "Also" not in explain("log_every_n_steps")
 
 
