@@ -97,7 +97,7 @@ def test_what_a_notebook_uses_is_read_from_its_imports():
 def test_each_module_has_a_page_and_templates_have_none():
     names = modules.modules(PACKAGE)
     assert {"mldrl_lite", "mldrl_lite.model", "mldrl_lite.trainer.check", "mldrl_lite.teach.site.links"} <= set(names)
-    assert not [name for name in names if "template" in name]
+    assert not [name for name in names if ".template" in name]
     page = modules.api_pages(PACKAGE, {"mldrl_lite.model": {"02_model": "02 · Model"}})["mldrl_lite.model"]
     assert ".. automodule:: mldrl_lite.model\n   :members:" in page
     assert "Used in :doc:`02 · Model </notebooks/02_model>`." in page
