@@ -856,7 +856,7 @@ _11 = (
         "Hand on what runs elsewhere",
         _no(
             "The whole model, saved by `torch.save(model, ...)`.",
-            "It names your classes and does not hold them. The page shows what loading it says.",
+            "It names your classes and does not hold them: where they are missing, it cannot be loaded.",
         ),
         _yes(
             "The program that `torch.export` writes.",
