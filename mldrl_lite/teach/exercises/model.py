@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
+from sklearn.metrics import f1_score
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
-from torchmetrics.functional.classification import multiclass_f1_score
 
 from mldrl_lite.datamodule import Batch, MultiViewDataset, TCPDataModule, already_batched
 from mldrl_lite.model import MMDynamic
@@ -169,7 +169,7 @@ def _judge_steps(model_class: type[LightningModule]) -> Feedback | None:
 
 def _judge_f1(given: float, scores: torch.Tensor, labels: torch.Tensor) -> Feedback | None:
     def f1(these: slice) -> float:
-        return multiclass_f1_score(scores[these], labels[these], 4).item()
+        return float(f1_score(labels[these], scores[these].argmax(dim=1), average="macro"))
 
     if math.isclose(given, f1(slice(None)), abs_tol=1e-4):
         return None
