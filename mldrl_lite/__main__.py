@@ -59,6 +59,8 @@ def _status_of(options: argparse.Namespace) -> int:
     except OSError as error:
         if error.errno in (errno.EPIPE, errno.EIO):  # whoever read us is gone, or the terminal is
             return UNHEARD
+        if error.errno == errno.ENOSPC:  # which of the files it was, the system seldom says
+            return _refused("The disk is full: free some space where this command writes, and give it again.")
         return _refused(f"{error.filename or 'A file'} cannot be read or written ({error.strerror or error}).")
 
 

@@ -1,5 +1,6 @@
 """A project that `mldrl-lite new` makes: sound as it is made, and its own tests find what is broken in it."""
 
+import errno
 import json
 import os
 import re
@@ -384,6 +385,20 @@ def test_the_command_ends_with_1_when_something_is_missing(small: Path, capsys: 
     (small / "facts.py").write_text(f"WRONG = {ALL[:1]}\n")
     assert main(["judge", str(small)]) == 1
     assert f"{ALL[0]} is wrong" in capsys.readouterr().out
+
+
+def test_on_a_full_disk_it_says_what_to_do_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main(["new", str(tmp_path / "birds")]) == 2
+    assert capsys.readouterr().err == (
+        "mldrl-lite: The disk is full: free some space where this command writes, and give it again.\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---------------------------------------------------------------------------------------------------------------------
