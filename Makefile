@@ -90,7 +90,8 @@ test: install
 test-notebooks: install
 	$(BIN)/python -m pytest -m notebook tests/core tests/kernels tests/runs tests/teach -n $(WORKERS) --dist worksteal --durations 15
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
-	cd build/nbval && MLDRL_LITE_PROGRESS= "$(abspath $(BIN))/python" -m pytest -n $(WORKERS) --dist loadfile --nbval-lax \
+	cd build/nbval && MLDRL_LITE_PROGRESS= PYTHONPATH="$(abspath tests)" "$(abspath $(BIN))/python" -m pytest \
+	  -p nbval_messages -n $(WORKERS) --dist loadfile --nbval-lax \
 	  --nbval-kernel-name $(or $(KERNEL),python3) --nbval-cell-timeout 900 \
 	  --nbval-sanitize-with "$(abspath tests/nbval.cfg)" -c /dev/null --rootdir . .
 

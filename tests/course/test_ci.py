@@ -84,6 +84,31 @@ def test_outputs_are_compared_on_the_kernel_that_learners_open():
     assert {nbformat.read(path, as_version=4).metadata.kernelspec.name for path in NOTEBOOKS} == {kernel}
 
 
+MANY_MESSAGES = """from IPython.display import update_display
+for turn in range(20_000):
+    update_display({"text/plain": str(turn)}, display_id="bar", raw=True)"""
+
+
+def test_a_cell_that_sends_more_messages_than_zeromq_keeps_passes(tmp_path: Path):
+    """Without the plugin nbval waited in vain for the message that says that the cell is done."""
+    command = ["make", "--dry-run", "--old-file", "install", "test-notebooks"]
+    planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300).stdout
+    [plugin] = re.findall(r" -p (nbval\S+)", planned)
+    [path] = re.findall(r"PYTHONPATH=(\S+)", planned)
+    cell = nbformat.v4.new_code_cell(MANY_MESSAGES, execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "many.ipynb")
+    pytest_alone = [sys.executable, "-m", "pytest", "-c", "/dev/null", "--rootdir", "."]
+    checked = subprocess.run(
+        [*pytest_alone, "-p", plugin, "--nbval-lax", "--nbval-kernel-name", "python3", "many.ipynb"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path.strip('"')},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert "1 passed" in checked.stdout, checked.stdout
+
+
 def test_each_test_of_a_whole_notebook_is_run_by_one_of_the_two_commands():
     marked = {path for path in (ROOT / "tests").rglob("test_*.py") if "@pytest.mark." + "notebook" in path.read_text()}
     command = ["make", "--dry-run", "--old-file", "install", "test-notebooks"]
