@@ -5,6 +5,8 @@ from .arguments import table as table
 from .diagnosis import Finding as Finding
 from .diagnosis import Findings as Findings
 from .diagnosis import diagnose as diagnose
+from .lookup import Row as Row
+from .lookup import old_arguments as old_arguments
 from .migrate.snippet import Translation as Translation
 from .migrate.snippet import translate as translate
 from .names import GROUPS as GROUPS

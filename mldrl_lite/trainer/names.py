@@ -61,8 +61,8 @@ REMOVED = {
     ),
     "auto_select_gpus": Removed(
         "Trainer(auto_select_gpus=True)",
-        "Trainer(devices='auto')",
-        "devices='auto' takes all; find_usable_cuda_devices(n) of pytorch_lightning.accelerators picks n free GPUs",
+        "Trainer(accelerator='gpu', devices=find_usable_cuda_devices(1))",
+        "find_usable_cuda_devices(n) of pytorch_lightning.accelerators picks n free GPUs; devices=n takes the first n",
     ),
     "distributed_backend": Removed(
         "Trainer(distributed_backend='ddp')",
@@ -143,7 +143,8 @@ REMOVED = {
     "auto_lr_find": Removed(
         "Trainer(auto_lr_find=True)",
         "Tuner(Trainer()).lr_find(model)",
-        "call Tuner(trainer).lr_find(model) before fit (from pytorch_lightning.tuner import Tuner)",
+        "call Tuner(trainer).lr_find(model) before fit (from pytorch_lightning.tuner import Tuner), "
+        "with attr_name='rate' if the value was 'rate'",
     ),
     "auto_scale_batch_size": Removed(
         "Trainer(auto_scale_batch_size='power')",
@@ -254,6 +255,7 @@ GONE_BEFORE_1 = {
 _HOME = {
     "Trainer": "pytorch_lightning",
     "CombinedLoader": "pytorch_lightning.utilities",
+    "find_usable_cuda_devices": "pytorch_lightning.accelerators",
     "grad_norm": "pytorch_lightning.utilities",
     "CSVLogger": "pytorch_lightning.loggers",
     "Tuner": "pytorch_lightning.tuner",

@@ -43,6 +43,28 @@ def test_a_hook_of_1x_is_found(name):
     assert all(today in finding.fix for today in REMOVED_HOOKS[name])
 
 
+@pytest.mark.parametrize("old", ["training_step_end", "training_end"])
+def test_a_loss_is_made_where_lightning_still_reads_it(old):
+    class Model(BoringModel):
+        def training_step(self, batch, batch_idx):
+            return 0 * self.step(batch)  # no gradient: it learns only from what takes this place
+
+    [today] = REMOVED_HOOKS[old]
+    setattr(Model, today, lambda self, *given: self.step(next(one for one in given if getattr(one, "ndim", 0) == 2)))
+    model = Model()
+    before = model.layer.weight.detach().clone()
+    quiet().fit(model)
+    assert not before.equal(model.layer.weight)
+
+
+@pytest.mark.parametrize("old", ["training_step_end", "validation_step_end", "test_step_end", "training_end"])
+def test_what_a_step_end_returned_is_returned_by_the_step(old):
+    fix = the("dead hook", with_methods(BoringModel, old)()).fix
+    assert (
+        fix == f"It is a hook of 1.x: do this at the end of {REMOVED_HOOKS[old][0]}, and return there what it returned."
+    )
+
+
 @pytest.mark.parametrize("today", sorted({*chain(*REMOVED_HOOKS.values()), *OTHER_NAMES.values()}))
 def test_what_replaces_a_hook_is_a_hook(today):
     assert hasattr(LightningModule, today) or hasattr(Callback, today)

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import sys
+from contextlib import nullcontext
 
 import lightning_fabric.accelerators.cuda
 import pytest
@@ -21,6 +22,7 @@ from mldrl_lite.messages import InputError
 from mldrl_lite.trainer import arguments as trainer_arguments
 from mldrl_lite.trainer.arguments import NEW, _type_name, explain, table
 from mldrl_lite.trainer.effect import READ, in_effect
+from mldrl_lite.trainer.lookup import old_arguments
 from mldrl_lite.trainer.migrate.snippet import Translation, translate
 from mldrl_lite.trainer.names import GROUPS, REMOVED, REMOVED_STRATEGIES
 
@@ -431,6 +433,7 @@ def eight_gpus(monkeypatch):
     """Let Lightning believe that the machine has eight GPUs: enough to construct a Trainer."""
     for module in (lightning_fabric.accelerators.cuda, pytorch_lightning.accelerators.cuda):
         monkeypatch.setattr(module, "num_cuda_devices", lambda: 8)
+    monkeypatch.setattr(pytorch_lightning.accelerators, "find_usable_cuda_devices", lambda n: list(range(n)))
 
 
 def names() -> dict[str, object]:
@@ -687,9 +690,9 @@ def test_a_removed_argument_raises_today(name):
 
 
 class TunedModel(BoringModel):
-    """A model with a learning rate to find and its own steps to take."""
+    """A model with a learning rate to find, under each of two names, and its own steps to take."""
 
-    lr = 0.1
+    lr = rate = 0.1
 
     def training_step(self, batch, batch_idx):
         loss = self.step(batch["a"] if isinstance(batch, dict) else batch)
@@ -724,24 +727,101 @@ def tiny_runs(monkeypatch):
 NEEDS = {"tpu_cores": pytest.raises(ModuleNotFoundError, match="torch_xla")}
 
 
+ROWS = {row.old: row for row in old_arguments()}
+COPIED = [old for old, row in ROWS.items() if row.code]
+
+
 @pytest.mark.filterwarnings("ignore:.*`IterableDataset` has `__len__` defined:UserWarning")
-@pytest.mark.parametrize("name", REMOVED)
-def test_the_replacement_runs(name, eight_gpus, tiny_runs, capsys):
-    removed = REMOVED[name]
-    model, data = TunedModel(), TunedData()
-    loader = DataLoader(torch.zeros(8, 32))
-    if "last.ckpt" in removed.today:
+@pytest.mark.parametrize("old", COPIED)
+def test_what_the_index_gives_can_be_copied(old, eight_gpus, tiny_runs, capsys):
+    code = ROWS[old].code
+    given = {"Trainer": Trainer, "model": TunedModel(), "datamodule": TunedData(), "n": 2}
+    given["a"] = given["b"] = DataLoader(torch.zeros(8, 32))
+    if "last.ckpt" in code:
         trainer = Trainer(accelerator="cpu", max_epochs=0, logger=False, enable_checkpointing=False)
-        trainer.fit(TunedModel(), data)
+        trainer.fit(TunedModel(), TunedData())
         trainer.save_checkpoint("last.ckpt")
     with pytest.MonkeyPatch.context() as patch:
-        if "model" in removed.today:  # it fits, and there is no GPU to fit on
+        if "model" in code:  # it fits, and there is no GPU to fit on
             patch.setenv("PL_TRAINER_ACCELERATOR", "cpu")
-        if name in NEEDS:
-            with NEEDS[name]:
-                run(*removed.imports, removed.today)
-        else:
-            run(*removed.imports, removed.today, model=model, datamodule=data, a=loader, b=loader)
+        with NEEDS.get(old.partition("=")[0], nullcontext()):
+            run(code, **given)
+
+
+# The kinds of values that each argument took in 1.x, beside None and False.
+KINDS = {
+    "gpus": [1, 0, -1, [0, 1], "'0,1'", "n"],
+    "tpu_cores": [1, 8, [1]],
+    "num_processes": [1, 4],
+    "auto_select_gpus": [True],
+    "distributed_backend": ["'ddp'", "'dp'", "'ddp_cpu'", "'ddp_spawn'"],
+    "replace_sampler_ddp": [True],
+    "prepare_data_per_node": [True],
+    "resume_from_checkpoint": ["path"],
+    "checkpoint_callback": [True, "ModelCheckpoint('kept')", "checkpoint"],
+    "early_stop_callback": [True, "EarlyStopping('loss')", "stopper"],
+    "weights_save_path": ["'weights'", "folder"],
+    "progress_bar_refresh_rate": [0, 1, 50, "n"],
+    "process_position": [0, 1],
+    "weights_summary": ["'top'", "'full'"],
+    "stochastic_weight_avg": [True],
+    "log_gpu_memory": ["'all'", "'min_max'"],
+    "flush_logs_every_n_steps": [100],
+    "terminate_on_nan": [True],
+    "track_grad_norm": [-1, 2, "'inf'"],
+    "auto_lr_find": [True, "'rate'"],
+    "auto_scale_batch_size": [True, "'power'", "'binsearch'"],
+    "amp_backend": ["'native'", "'apex'"],
+    "amp_level": ["'O1'"],
+    "multiple_trainloader_mode": ["'max_size_cycle'", "'min_size'"],
+    "reload_dataloaders_every_epoch": [True],
+    "move_metrics_to_cpu": [True],
+    "truncated_bptt_steps": [0, 5],
+    "automatic_optimization": [True],
+    "enable_pl_optimizer": [True],
+}
+
+
+def shape(call: str, value: str) -> str:
+    """Return a call without its value: what stays the same for others of its kind."""
+    tree = ast.parse(call)
+    wanted = ast.dump(ast.parse(value, mode="eval").body)
+    for node in ast.walk(tree):
+        for name, child in ast.iter_fields(node):
+            if isinstance(child, ast.expr) and ast.dump(child) == wanted:
+                setattr(node, name, ast.Name("value"))
+            if isinstance(child, list):
+                child[:] = [ast.Name("value") if ast.dump(part) == wanted else part for part in child]
+    return ast.unparse(tree)
+
+
+def shapes(name: str) -> set[str]:
+    found = set()
+    for old, row in ROWS.items():
+        if old.startswith(f"{name}="):
+            code = [line for line in row.code.splitlines() if not line.startswith("from ")]
+            found.add(shape("\n".join(code) or "Trainer()", old.partition("=")[2]))
+    return found
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name in KINDS for value in [None, False, *KINDS[name]]])
+def test_the_index_shows_each_kind_of_value_that_changes_the_answer(name, value):
+    nothing = value is None or value is False
+    try:
+        new = translate(f"Trainer({name}={value})")
+    except InputError:
+        assert nothing  # no Trainer took it
+        return
+    if new.source != "Trainer()":
+        assert shape(new.source, str(value)) in shapes(name)
+    elif "left out" in " ".join(new.notes):
+        assert nothing or "Trainer()" in shapes(name)
+    else:  # what it did has moved out of the call
+        assert shapes(name) - {"Trainer()"} or REMOVED[name].today == "Trainer()"
+
+
+def test_the_index_has_all_that_was_removed():
+    assert {old.partition("=")[0] for old in ROWS} == set(REMOVED) == {*KINDS, "ipus"}
 
 
 def test_the_replacement_of_track_grad_norm_logs_the_norm(tiny_runs):

@@ -23,13 +23,13 @@ REMOVED_HOOKS = {
     "on_epoch_end": ("on_train_epoch_end", "on_validation_epoch_end", "on_test_epoch_end"),
     "on_batch_start": ("on_train_batch_start",),
     "on_batch_end": ("on_train_batch_end",),
-    "training_step_end": ("on_train_batch_end",),
-    "validation_step_end": ("on_validation_batch_end",),
-    "test_step_end": ("on_test_batch_end",),
+    "training_step_end": ("training_step",),
+    "validation_step_end": ("validation_step",),
+    "test_step_end": ("test_step",),
     "training_epoch_end": ("on_train_epoch_end",),
     "validation_epoch_end": ("on_validation_epoch_end",),
     "test_epoch_end": ("on_test_epoch_end",),
-    "training_end": ("on_train_batch_end",),
+    "training_end": ("training_step",),
     "validation_end": ("on_validation_epoch_end",),
     "test_end": ("on_test_epoch_end",),
     "tng_dataloader": ("train_dataloader",),
@@ -53,6 +53,9 @@ REMOVED_HOOKS = {
     "log_grad_norm": ("on_before_optimizer_step",),
 }
 """Hooks of the base classes of 0.7 to 1.9, and those of today that do the same: several, where it ran in each."""
+
+_AFTER_A_STEP = ("training_step_end", "validation_step_end", "test_step_end", "training_end")
+"""Those whose value took the place of what the step returned: a loss, or what a hook at the end of the epoch read."""
 
 MOVED = {
     "get_progress_bar_dict": "log with prog_bar=True, or override get_metrics of a progress bar.",
@@ -130,7 +133,7 @@ def _today(name: str, cls: Class) -> str | None:
     if name in known(cls.kind) or name in cls.inherited:
         return None
     if name in REMOVED_HOOKS:
-        return f"It is a hook of 1.x{_instead(REMOVED_HOOKS[name])}."
+        return f"It is a hook of 1.x{_instead(name, REMOVED_HOOKS[name])}."
     if name in MOVED:
         return f"It is a hook of 1.x: {MOVED[name]}"
     for other in _BASES:
@@ -141,7 +144,9 @@ def _today(name: str, cls: Class) -> str | None:
     return f"Call it {near}, if that is what you mean." if missing else None
 
 
-def _instead(names: Sequence[str]) -> str:
+def _instead(old: str, names: Sequence[str]) -> str:
+    if old in _AFTER_A_STEP:
+        return f": do this at the end of {names[0]}, and return there what it returned"
     if len(names) == 1:
         return f": do this in {names[0]}"
     return (
