@@ -27,9 +27,14 @@ _NAMES = {
     ("self.log", "Several processes and several loaders"): """
         sync_dist sync_dist_group add_dataloader_idx rank_zero_only""",
     ("Callback", "What goes into a checkpoint"): "state_key state_dict load_state_dict on_save_checkpoint",
-    ("LightningModule", "What may be changed"): """
-        on_before_batch_transfer transfer_batch_to_device on_after_batch_transfer
-        backward configure_gradient_clipping optimizer_step optimizer_zero_grad lr_scheduler_step
+    ("LightningModule", "What a return value does"): """
+        training_step validation_step predict_step configure_optimizers""",
+    ("LightningModule", "Change a batch"): """
+        on_before_batch_transfer transfer_batch_to_device on_after_batch_transfer on_train_batch_start""",
+    ("LightningModule", "Change a step"): """
+        backward on_after_backward configure_gradient_clipping
+        optimizer_step optimizer_zero_grad lr_scheduler_step""",
+    ("LightningModule", "Change modes and parts"): """
         configure_callbacks configure_model configure_sharded_model
         on_validation_model_eval on_validation_model_train""",
     ("LightningModule", "What goes into a checkpoint"): "on_save_checkpoint on_load_checkpoint",
