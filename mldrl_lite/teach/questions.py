@@ -513,11 +513,11 @@ _07 = (
         "Let a run fail",
         _yes(
             "It runs the one that failed, and leaves the others as they are.",
-            "A run counts as done when it ended well with the same parameters, page and data.",
+            "A run counts as done when it ended well with the same parameters, notebook and data.",
         ),
         _no(
             "It runs all fifty again, so that they are alike.",
-            "They are alike: each is one page with its own parameters. Nothing that is there is run twice.",
+            "They are alike: each is one notebook with its own parameters. What is done and good is not run twice.",
         ),
         _no(
             "Nothing, as the folder of the sweep is not empty.",

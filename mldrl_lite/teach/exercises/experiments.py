@@ -17,8 +17,9 @@ from mldrl_lite.teach.exercises.trial import numbers_from
 
 
 @in_steps
-def check_runs_that_start(answer: object, held: int, failed: int, wanted: int) -> Feedback:
-    """Check how many runs of a sweep start where its folder holds some, a few of which have failed."""
+def check_runs_that_start(answer: object, folds: tuple[int, int], seeds: int, failed: int) -> Feedback:
+    """Check how many runs of a sweep start where its folder holds those of fewer folds, a few of which have failed."""
+    held, wanted = (number * seeds for number in folds)
     given = numeric(answer)
     if isinstance(given, Feedback):
         return given
