@@ -205,7 +205,7 @@ def draw_dots(
     axes.set(xlabel=xlabel, title=title, ylim=(len(cases) - 0.4, -0.6), xscale="log" if log else "linear")
     axes.set_yticks(range(len(cases)), list(cases))
     if log:
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))  # 0.05, 0.1, 0.2, …
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))  # 0.7, 1, 1.5, …
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter("")
     return axes
