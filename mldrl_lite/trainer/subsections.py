@@ -1,4 +1,4 @@
-"""The subsection of A3 that shows a name, where the section of its kind is long."""
+"""The subsection of A3 or A4 that shows a name, where the section of its kind is long."""
 
 _NAMES = {
     ("Trainer", "In which stage it is"): """
@@ -54,6 +54,20 @@ _NAMES = {
     ("LightningDataModule", "What goes into a checkpoint"): "state_dict load_state_dict",
     ("LightningDataModule", "The hooks of a datamodule"): "on_exception",
     ("LightningDataModule", "Freeze, export, load"): "remove_ignored_hparams",
+    ("callback", "Stop"): "EarlyStopping SpikeDetection Timer",
+    ("callback", "Save"): "Checkpoint ModelCheckpoint OnExceptionCheckpoint",
+    ("callback", "Show"): "ModelSummary ProgressBar RichModelSummary RichProgressBar TQDMProgressBar",
+    ("callback", "Watch"): "DeviceStatsMonitor LearningRateMonitor ThroughputMonitor",
+    ("callback", "Change the training"): """
+        BackboneFinetuning BaseFinetuning EMAWeightAveraging GradientAccumulationScheduler
+        ModelPruning StochasticWeightAveraging WeightAveraging""",
+    ("callback", "Write your own"): "BasePredictionWriter Callback LambdaCallback",
+    ("callback", "Search"): "BatchSizeFinder LearningRateFinder",
+    ("plugin", "Precision"): """
+        Precision DoublePrecision HalfPrecision MixedPrecision BitsandbytesPrecision DeepSpeedPrecision
+        FSDPPrecision TransformerEnginePrecision XLAPrecision""",
+    ("plugin", "Write checkpoints"): "CheckpointIO TorchCheckpointIO AsyncCheckpointIO XLACheckpointIO",
+    ("plugin", "Synchronize batch norm"): "LayerSync TorchSyncBatchNorm",
 }
 
 SUBSECTIONS = {(owner, name): section for (owner, section), names in _NAMES.items() for name in names.split()}

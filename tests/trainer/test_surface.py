@@ -1,6 +1,5 @@
 """All that a Trainer reaches is shown at work in A1, A3 and A4, can be explained, and can be found by symptom."""
 
-import ast
 import copy
 import re
 
@@ -94,21 +93,15 @@ def test_a_name_is_shown_in_the_notebook_that_explain_says(number: str):
     assert not_shown([part for part in parts() if part.notebook == number], [page]) == []
 
 
-def test_the_list_of_callbacks_leads_each_to_its_own_section():
-    page = nbformat.read(PAGES["A4"], as_version=4)
-    [listed] = [cell.source for cell in page.cells if "\nGROUPS = {" in cell.source]
-    groups = ast.literal_eval(listed.partition("\nGROUPS = ")[2])
-    wanted = {part.name: part for part in parts() if part.kind == "callback"}
-    assert sorted(" ".join(groups.values()).split()) == sorted(wanted)
-    cut = sections([page])
-    for title, name in ((title, name) for title, names in groups.items() for name in names.split()):
-        assert title in [section.heading for section in users(wanted[name], cut)], name
+def test_each_callback_and_plugin_has_a_subsection():
+    several = [part for part in parts() if part.kind in ("callback", "plugin")]
+    assert [part.name for part in several if part.section == PLACES[part.kind][1]] == []
 
 
 def test_a_name_is_shown_in_the_subsection_that_explain_says(pages: list[NotebookNode]):
     found = sections(pages)
     finer = [part for part in parts() if part.section != PLACES[part.kind][1]]
-    assert len(finer) > 90
+    assert len(finer) > 130
     assert [part for part in finer if part.section not in {section.heading for section in users(part, found)}] == []
 
 
@@ -121,7 +114,8 @@ def test_a_name_is_shown_in_the_subsection_that_explain_says(pages: list[Noteboo
     [
         ("trainer.estimated_stepping_batches", ["property of Trainer   [A3 · How far it is]", "estimated number"]),
         ("on_epoch", ["argument of self.log = None   [A3 · When a value is logged]", "logs epoch accumulated metrics"]),
-        ("SpikeDetection", ["window=10", "callback   [A4 · Callbacks]", "Spike Detection"]),
+        ("SpikeDetection", ["window=10", "callback   [A4 · Stop]", "Spike Detection"]),
+        ("AsyncCheckpointIO", ["plugin   [A4 · Write checkpoints]"]),
         ("on_train_batch_end", ["hook of Callback", "hook of LightningModule", "(outputs, batch, batch_idx)"]),
         ("ddp_notebook", ["name of a strategy = DDPStrategy   [A4 · Strategies]"]),
         ("self.print", ["member of LightningModule"]),
