@@ -7,6 +7,7 @@ from .diagnosis import Findings as Findings
 from .diagnosis import diagnose as diagnose
 from .lookup import Row as Row
 from .lookup import old_arguments as old_arguments
+from .lookup import old_strategies as old_strategies
 from .migrate.snippet import Translation as Translation
 from .migrate.snippet import translate as translate
 from .names import GROUPS as GROUPS

@@ -53,7 +53,7 @@ REMOVED = {
         "Trainer(accelerator='tpu', devices=8)",
         "accelerator says what kind of device, devices says how many or which ones",
     ),
-    "ipus": Removed("Trainer(ipus=4)", "Trainer(accelerator='auto')", "Lightning no longer runs on IPUs"),
+    "ipus": Removed("Trainer(ipus=4)", "Trainer()", "Lightning no longer runs on IPUs"),
     "num_processes": Removed(
         "Trainer(num_processes=2)",
         "Trainer(accelerator='cpu', devices=2)",
@@ -62,7 +62,8 @@ REMOVED = {
     "auto_select_gpus": Removed(
         "Trainer(auto_select_gpus=True)",
         "Trainer(accelerator='gpu', devices=find_usable_cuda_devices(1))",
-        "find_usable_cuda_devices(n) of pytorch_lightning.accelerators picks n free GPUs; devices=n takes the first n",
+        "with gpus=n beside it: find_usable_cuda_devices(n) of pytorch_lightning.accelerators picks n free GPUs, "
+        "devices=n takes the first n",
     ),
     "distributed_backend": Removed(
         "Trainer(distributed_backend='ddp')",
@@ -97,7 +98,7 @@ REMOVED = {
     "weights_save_path": Removed(
         "Trainer(weights_save_path='weights')",
         "Trainer(callbacks=[ModelCheckpoint(dirpath='weights')])",
-        "ModelCheckpoint says where checkpoints go",
+        "ModelCheckpoint says where checkpoints go: right into this folder, not into one for each run, as in 1.x",
     ),
     "progress_bar_refresh_rate": Removed(
         "Trainer(progress_bar_refresh_rate=20)",
@@ -117,7 +118,8 @@ REMOVED = {
     "stochastic_weight_avg": Removed(
         "Trainer(stochastic_weight_avg=True)",
         "Trainer(callbacks=[StochasticWeightAveraging(swa_lrs=0.01)])",
-        "it is a callback, and its learning rate swa_lrs, here a common value, is yours to choose",
+        "it is a callback, and its learning rate swa_lrs, here a common value, is yours to choose; 1.x took that of "
+        "the optimizer",
     ),
     "log_gpu_memory": Removed(
         "Trainer(log_gpu_memory='all')",
@@ -133,7 +135,8 @@ REMOVED = {
     "terminate_on_nan": Removed(
         "Trainer(terminate_on_nan=True)",
         "Trainer(detect_anomaly=True)",
-        "detect_anomaly raises at a NaN in the backward pass and is slow; EarlyStopping(check_finite=True) costs less",
+        "detect_anomaly raises at a NaN in the backward pass and is slow; EarlyStopping('train_loss', patience=10**9) "
+        "costs less: it ends the run where that logged value is NaN or infinite, and looks once an epoch",
     ),
     "track_grad_norm": Removed(
         "Trainer(track_grad_norm=2)",
@@ -154,12 +157,13 @@ REMOVED = {
     "amp_backend": Removed(
         "Trainer(amp_backend='apex')",
         "Trainer(precision='16-mixed')",
-        "Apex is gone: precision alone says what to compute in, with PyTorch's own mixed precision",
+        "Apex is gone, and PyTorch's own mixed precision does it: leave it out where precision was not 16",
     ),
     "amp_level": Removed(
         "Trainer(amp_level='O2')",
         "Trainer(precision='16-mixed')",
-        "Apex is gone: precision alone says what to compute in, with PyTorch's own mixed precision",
+        "Apex is gone, and PyTorch's own mixed precision does what O1 and O2 did: leave it out with O0, or where "
+        "precision was not 16",
     ),
     "multiple_trainloader_mode": Removed(
         "Trainer(multiple_trainloader_mode='min_size')",
@@ -179,7 +183,8 @@ REMOVED = {
     "truncated_bptt_steps": Removed(
         "Trainer(truncated_bptt_steps=2)",
         "model.automatic_optimization = False",
-        "cut the sequence in training_step yourself and step the optimizer after each piece (manual optimization)",
+        "cut the sequence in training_step yourself and step the optimizer after each piece (manual optimization): "
+        "with this line alone, nothing is trained",
     ),
     "automatic_optimization": Removed(
         "Trainer(automatic_optimization=False)",
@@ -195,7 +200,7 @@ REMOVED = {
 REMOVED_STRATEGIES = {
     "dp": ("ddp", "every process gets batches of batch_size, where dp split one batch over the GPUs"),
     "ddp2": ("ddp", "every process gets batches of batch_size, where ddp2 split one batch over the GPUs of a machine"),
-    "ddp_cpu": ("ddp_spawn", "the kind of device goes to accelerator"),
+    "ddp_cpu": ("ddp_spawn", "the kind of device goes to accelerator, and num_processes of then to devices"),
     "ddp_sharded": ("fsdp", "PyTorch's FSDP took the place of FairScale, and needs GPUs"),
     "ddp_sharded_spawn": ("fsdp", "PyTorch's FSDP took the place of FairScale, and needs GPUs"),
     "ddp_fully_sharded": ("fsdp", "PyTorch's FSDP took the place of FairScale, and needs GPUs"),

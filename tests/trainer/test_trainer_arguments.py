@@ -1,9 +1,11 @@
 """`mldrl_lite.trainer_arguments`: the table, what was removed, and the translator of 1.x calls."""
 
 import ast
+import importlib
 import inspect
+import re
 import sys
-from contextlib import nullcontext
+from pathlib import Path
 
 import lightning_fabric.accelerators.cuda
 import pytest
@@ -11,20 +13,22 @@ import pytorch_lightning as pl
 import pytorch_lightning.accelerators.cuda
 import torch
 from pytorch_lightning import Trainer, callbacks, loggers
-from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
+from pytorch_lightning.accelerators import CPUAccelerator, CUDAAccelerator, MPSAccelerator
 from pytorch_lightning.demos.boring_classes import BoringDataModule, BoringModel
 from pytorch_lightning.profilers import PassThroughProfiler
-from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy
+from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, SingleDeviceStrategy
+from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher, _SubprocessScriptLauncher
 from pytorch_lightning.trainer.connectors import accelerator_connector
+from pytorch_lightning.tuner import Tuner
 from torch.utils.data import DataLoader
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.trainer import arguments as trainer_arguments
 from mldrl_lite.trainer.arguments import NEW, _type_name, explain, table
 from mldrl_lite.trainer.effect import READ, in_effect
-from mldrl_lite.trainer.lookup import old_arguments
+from mldrl_lite.trainer.lookup import old_arguments, old_strategies
 from mldrl_lite.trainer.migrate.snippet import Translation, translate
-from mldrl_lite.trainer.names import GROUPS, REMOVED, REMOVED_STRATEGIES
+from mldrl_lite.trainer.names import _HOME, GROUPS, REMOVED, REMOVED_STRATEGIES
 
 # Calls in the many ways in which people wrote them for 1.x; behind a line "->", what they are today.
 CALLS = """
@@ -695,7 +699,7 @@ class TunedModel(BoringModel):
     lr = rate = 0.1
 
     def training_step(self, batch, batch_idx):
-        loss = self.step(batch["a"] if isinstance(batch, dict) else batch)
+        loss = self.step(torch.ones_like(batch["a"] if isinstance(batch, dict) else batch))
         if self.automatic_optimization:
             return loss
         self.manual_backward(loss)
@@ -728,13 +732,106 @@ NEEDS = {"tpu_cores": pytest.raises(ModuleNotFoundError, match="torch_xla")}
 
 
 ROWS = {row.old: row for row in old_arguments()}
-COPIED = [old for old, row in ROWS.items() if row.code]
+STRATEGY_ROWS = {row.old: row for row in old_strategies()}
+COPIED = [old for old, row in (ROWS | STRATEGY_ROWS).items() if row.code]
+
+
+def callback(trainer: Trainer, kind: type, **wanted: object) -> bool:
+    found = [part for part in trainer.callbacks if isinstance(part, kind)]
+    return bool(found) and all(getattr(found[-1], name) == value for name, value in wanted.items())
+
+
+def runs_on(trainer: Trainer, accelerator: type, ids: list[int]) -> bool:
+    return type(trainer.accelerator) is accelerator and trainer.device_ids == ids
+
+
+def shares(trainer: Trainer, strategy: type, launcher: type) -> bool:
+    return type(trainer.strategy) is strategy and isinstance(trainer.strategy.launcher, launcher)
+
+
+def uses_fsdp(_, trainer: Trainer) -> bool:
+    return type(trainer.strategy) is FSDPStrategy
+
+
+# What the old value asked for, of what the row has left: the names, and the value of its last line.
+MEANT = {
+    "gpus=2": lambda _, t: runs_on(t, CUDAAccelerator, [0, 1]),
+    "gpus=n": lambda _, t: runs_on(t, CUDAAccelerator, [0, 1]),
+    "gpus=0": lambda _, t: runs_on(t, CPUAccelerator, [0]),
+    "gpus=None": lambda _, t: runs_on(t, CPUAccelerator, [0]),
+    "num_processes=2": lambda _, t: runs_on(t, CPUAccelerator, [0, 1]),
+    "auto_select_gpus=True": lambda _, t: runs_on(t, CUDAAccelerator, [0]),
+    "distributed_backend='ddp'": lambda _, t: shares(t, DDPStrategy, _SubprocessScriptLauncher),
+    "distributed_backend='dp'": lambda _, t: runs_on(t, CUDAAccelerator, list(range(8))),
+    "distributed_backend='ddp_cpu'": lambda _, t: (
+        runs_on(t, CPUAccelerator, [0]) and shares(t, DDPStrategy, _MultiProcessingLauncher)
+    ),
+    "replace_sampler_ddp=False": lambda _, t: not t._accelerator_connector.use_distributed_sampler,
+    "prepare_data_per_node=False": lambda names, _: names["datamodule"].prepare_data_per_node is False,
+    "resume_from_checkpoint='last.ckpt'": lambda names, _: names["model"].trainer.ckpt_path == "last.ckpt",
+    "checkpoint_callback=False": lambda _, t: not callback(t, callbacks.ModelCheckpoint),
+    "checkpoint_callback=True": lambda _, t: callback(t, callbacks.ModelCheckpoint),
+    "checkpoint_callback=ModelCheckpoint()": lambda _, t: callback(t, callbacks.ModelCheckpoint),
+    "early_stop_callback=True": lambda _, t: callback(t, callbacks.EarlyStopping, monitor="val_loss", patience=3),
+    "early_stop_callback=EarlyStopping('val_loss')": lambda _, t: callback(
+        t, callbacks.EarlyStopping, monitor="val_loss"
+    ),
+    "weights_save_path='weights'": lambda _, t: Path(t.checkpoint_callback.dirpath).name == "weights",
+    "progress_bar_refresh_rate=20": lambda _, t: callback(t, callbacks.TQDMProgressBar, refresh_rate=20),
+    "progress_bar_refresh_rate=0": lambda _, t: not callback(t, callbacks.ProgressBar),
+    "process_position=1": lambda _, t: callback(t, callbacks.TQDMProgressBar, process_position=1),
+    "weights_summary=None": lambda _, t: not callback(t, callbacks.ModelSummary),
+    "weights_summary='top'": lambda _, t: callback(t, callbacks.ModelSummary, _max_depth=1),
+    "weights_summary='full'": lambda _, t: callback(t, callbacks.ModelSummary, _max_depth=-1),
+    "stochastic_weight_avg=True": lambda _, t: callback(t, callbacks.StochasticWeightAveraging),
+    "log_gpu_memory='all'": lambda _, t: callback(t, callbacks.DeviceStatsMonitor),
+    "flush_logs_every_n_steps=10": lambda _, t: (
+        type(t.logger) is loggers.CSVLogger and t.logger._flush_logs_every_n_steps == 10
+    ),
+    "terminate_on_nan=True": lambda _, t: t._detect_anomaly,
+    "track_grad_norm=2": lambda names, _: callable(names["on_before_optimizer_step"]),  # tested below
+    "auto_lr_find=True": lambda names, finder: names["model"].lr == finder.suggestion() != 0.1,
+    "auto_lr_find='rate'": lambda names, finder: names["model"].rate == finder.suggestion() != 0.1,
+    "auto_scale_batch_size='power'": lambda names, size: names["datamodule"].batch_size == size > 2,
+    "auto_scale_batch_size=True": lambda names, size: names["datamodule"].batch_size == size > 2,
+    "amp_backend='apex'": lambda _, t: t.precision == "16-mixed",
+    "amp_level='O2'": lambda _, t: t.precision == "16-mixed",
+    "multiple_trainloader_mode='min_size'": lambda names, _: (
+        names["model"].trainer.fit_loop._combined_loader._mode == "min_size"
+    ),
+    "reload_dataloaders_every_epoch=True": lambda _, t: t.reload_dataloaders_every_n_epochs == 1,
+    "move_metrics_to_cpu=True": lambda names, _: names["metric"].compute_on_cpu,
+    "truncated_bptt_steps=2": lambda names, _: not names["model"].automatic_optimization,
+    "automatic_optimization=False": lambda names, _: not names["model"].automatic_optimization,
+    "strategy='dp'": lambda _, t: runs_on(t, CUDAAccelerator, list(range(8))),
+    "strategy='ddp2'": lambda _, t: runs_on(t, CUDAAccelerator, list(range(8))),
+    "strategy='ddp_cpu'": lambda _, t: (
+        runs_on(t, CPUAccelerator, [0]) and shares(t, DDPStrategy, _MultiProcessingLauncher)
+    ),
+    "strategy='ddp_sharded'": uses_fsdp,
+    "strategy='ddp_sharded_spawn'": uses_fsdp,
+    "strategy='ddp_fully_sharded'": uses_fsdp,
+    "strategy='fsdp_native'": uses_fsdp,
+}
+
+
+def with_result(code: str) -> str:
+    """Keep the value of the last line, if it has one."""
+    tree = ast.parse(code)
+    if isinstance(tree.body[-1], ast.Expr):
+        tree.body[-1] = ast.Assign([ast.Name("result", ast.Store())], tree.body[-1].value)
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def test_what_each_row_meant_is_told():
+    on_tpus = {old for old in COPIED if "tpu" in old}
+    assert set(MEANT) == set(COPIED) - on_tpus
 
 
 @pytest.mark.filterwarnings("ignore:.*`IterableDataset` has `__len__` defined:UserWarning")
 @pytest.mark.parametrize("old", COPIED)
-def test_what_the_index_gives_can_be_copied(old, eight_gpus, tiny_runs, capsys):
-    code = ROWS[old].code
+def test_what_the_index_gives_can_be_copied_and_does_what_the_old_value_did(old, eight_gpus, tiny_runs, capsys):
+    code = with_result((ROWS | STRATEGY_ROWS)[old].code)
     given = {"Trainer": Trainer, "model": TunedModel(), "datamodule": TunedData(), "n": 2}
     given["a"] = given["b"] = DataLoader(torch.zeros(8, 32))
     if "last.ckpt" in code:
@@ -744,8 +841,48 @@ def test_what_the_index_gives_can_be_copied(old, eight_gpus, tiny_runs, capsys):
     with pytest.MonkeyPatch.context() as patch:
         if "model" in code:  # it fits, and there is no GPU to fit on
             patch.setenv("PL_TRAINER_ACCELERATOR", "cpu")
-        with NEEDS.get(old.partition("=")[0], nullcontext()):
-            run(code, **given)
+        if "lr_find" in code:  # it takes a hundred steps
+            patch.setenv("PL_TRAINER_MAX_EPOCHS", "50")
+        if "tpu" in old:
+            with NEEDS["tpu_cores"]:
+                run(code, **given)
+        else:
+            left = run(code, **given)
+            assert MEANT[old](left, left.get("result"))
+
+
+NOTES = [removed.note for removed in REMOVED.values()] + [note for _, note in REMOVED_STRATEGIES.values()]
+NOTES += [row.note for row in [*ROWS.values(), *STRATEGY_ROWS.values()]]
+CALLS_IN_NOTES = sorted({call for note in NOTES for call in re.findall(r"\b\w+\([^()]*\)", note)})
+
+
+def test_there_are_calls_in_notes():
+    assert "ModelSummary(max_depth=-1)" in CALLS_IN_NOTES
+
+
+@pytest.mark.parametrize("call", CALLS_IN_NOTES)
+def test_what_a_note_says_to_write_has_the_arguments_it_needs(call):
+    tree = ast.parse(call, mode="eval").body
+    name, named = tree.func.id, {keyword.arg: None for keyword in tree.keywords}
+    objects = (Tuner, Trainer, pl.LightningModule)
+    if method := next((getattr(kind, name) for kind in objects if inspect.isfunction(getattr(kind, name, None))), None):
+        inspect.signature(method).bind(None, *tree.args, **named)
+    else:
+        inspect.signature(getattr(importlib.import_module(_HOME[name]), name)).bind(*tree.args, **named)
+
+
+class NotANumber(BoringModel):
+    def training_step(self, batch, batch_idx):
+        self.log("train_loss", torch.tensor(float("nan")) if self.current_epoch else 1.0)
+        return super().training_step(batch, batch_idx)
+
+
+def test_what_costs_less_than_detect_anomaly_ends_the_run(tiny_runs):
+    [call] = [call for call in CALLS_IN_NOTES if call.startswith("EarlyStopping(")]
+    stopper = eval(call, vars(callbacks).copy())  # noqa: S307
+    trainer = Trainer(accelerator="cpu", max_epochs=9, callbacks=[stopper], **QUICK)
+    trainer.fit(NotANumber())
+    assert trainer.current_epoch == 2
 
 
 # The kinds of values that each argument took in 1.x, beside None and False.
@@ -849,6 +986,14 @@ def test_the_translator_agrees_with_the_table_of_what_was_removed(name):
 def test_a_removed_strategy_is_refused_today(name):
     with pytest.raises(ValueError, match=name):
         Trainer(accelerator="cpu", strategy=name)
+
+
+@pytest.mark.parametrize("name", ["strategy", "accelerator", "distributed_backend"])
+def test_ddp_cpu_stays_on_the_cpu(name, eight_gpus):
+    for more, ids in (("", [0]), (", num_processes=2", [0, 1])):
+        new = translate(f"Trainer({name}='ddp_cpu'{more})")
+        trainer = run(f"trainer = {new.source}", Trainer=Trainer)["trainer"]
+        assert runs_on(trainer, CPUAccelerator, ids)
 
 
 @pytest.mark.parametrize("name", [today for today, _ in REMOVED_STRATEGIES.values() if today])

@@ -65,8 +65,6 @@ def accelerator(draft: Draft, name: str, node: cst.BaseExpression) -> None:
         _accelerator_today(draft, name, node)
     elif strategies == kinds:
         strategy(draft, name, node)
-        if all(is_(case, "ddp_cpu") for case in kinds):
-            draft.set("accelerator", value("cpu"), name)
     else:
         raise InputError(f"{name}={short(node)} mixes strategies and kinds of device: split it in two.")
 
@@ -141,6 +139,14 @@ def strategy(draft: Draft, name: str, node: cst.BaseExpression, old: cst.BaseExp
         draft.arguments[name] = node
     else:
         draft.put("strategy", after, name, old or node, "; ".join(dict.fromkeys(whys)))
+        _keep_on_the_cpu(draft, name, node)
+
+
+def _keep_on_the_cpu(draft: Draft, name: str, node: cst.BaseExpression) -> None:
+    """What takes the place of `ddp_cpu` runs on any device; today's Trainer would take a GPU."""
+    kinds = [case for case in draft.around.cases(node) if not is_(case, None)]
+    if "accelerator" not in draft.arguments and all(is_(case, "ddp_cpu") for case in kinds):
+        draft.set("accelerator", value("cpu"), name)
 
 
 def _strategy_today(draft: Draft, case: cst.BaseExpression, whys: list[str]) -> cst.BaseExpression:
@@ -226,7 +232,11 @@ def _either(test: cst.BaseExpression, yes: cst.BaseExpression, no: cst.BaseExpre
 def _remark(draft: Draft, node: cst.BaseExpression) -> str:
     if any(literal(case) is Unknown and not isinstance(case, cst.List) for case in cases(node)):
         return "; its value is unknown here, and 0 or None has to become the CPU"
-    number = literal(node)
+    return _spawned(draft, literal(node))
+
+
+def _spawned(draft: Draft, number: object) -> str:
+    """Say which strategy 1.x took for several devices, where the call names none."""
     listed = [part for part in str(number).split(",") if part.strip()] if isinstance(number, str) else []
     several = number in (-1, "-1") or (isinstance(number, int) and number > 1) or len(listed) > 1
     if several and "strategy" not in draft.arguments and "plugins" not in draft.arguments:
@@ -242,4 +252,5 @@ def num_processes(draft: Draft, name: str, node: cst.BaseExpression) -> None:
         return
     draft.set("accelerator", value("cpu"), name)
     draft.set("devices", node, name)
-    draft.note(name, node, f"now accelerator='cpu', devices={short(node)}; {REMOVED[name].note}")
+    why = REMOVED[name].note + _spawned(draft, literal(node))
+    draft.note(name, node, f"now accelerator='cpu', devices={short(node)}; {why}")

@@ -19,7 +19,7 @@ class Member(NamedTuple):
 _CALLS = "Replace calls"
 _ARGPARSE = "the bridge to argparse is gone: use inspect.signature(Trainer), or LightningCLI"
 _LOOPS = "loops cannot be replaced any more: write the loop with lightning.fabric, or use manual optimization"
-_DEVICES = "of all kinds of devices, num_devices counts them"
+_DEVICES = "num_devices counts devices of all kinds, the CPU as 1; device_ids has their numbers"
 _DATALOADERS = "trainer.fit_loop.setup_data() and its sisters reload loaders"
 
 TRAINER = {
