@@ -1,5 +1,6 @@
 """Start the script of a training on machines, hear what it says, and wait for its end."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -89,7 +90,7 @@ class Machine:
         self._listener.start()
 
     def _listen(self, stream: IO[str]) -> None:
-        with suppress(ValueError):  # the stream is closed when the host dies
+        with suppress(ValueError), stream:  # it is closed when the host dies
             for line in stream:
                 self.printed.append(line)
                 if " rank " in line:
@@ -120,4 +121,6 @@ class Machine:
         return self.said
 
     def _last(self) -> str:
-        return "".join(self.printed)[-3000:]
+        """The last words, and before them each error that is named: the first of a chain says what was wrong."""
+        errors = dict.fromkeys(line for line in self.printed if re.search(r"(Error|Exception|Timeout)\b.*: ", line))
+        return "".join([*errors, "…\n", "".join(self.printed)[-3000:]])
