@@ -90,7 +90,8 @@ def _interval_rows(axes: Axes, rows: pd.DataFrame) -> None:
     axes.scatter(mean, heights, color=colours, zorder=3, s=9)
     for height, value, colour in zip(heights, mean, colours, strict=True):
         if not np.isnan(value):
-            axes.text(value, height - 0.27, f"{value:.3f}", color=colour, ha="center", fontsize=7.5)
+            # NumPy rounds as the tables of pandas do; a format alone may show another last digit.
+            axes.text(value, height - 0.27, f"{np.round(value, 3):.3f}", color=colour, ha="center", fontsize=7.5)
     axes.set_yticks(heights, rows.index)
 
 

@@ -462,7 +462,7 @@ _A2 = (
         "Replace hooks that raise",
         _no(
             "At the start of `fit`.",
-            "Each of the three hooks is looked for only in the stage that would use it.",
+            "Each of the three hooks is looked for only where it would be used.",
         ),
         _yes(
             "At the start of `test`, after a day.",
@@ -585,7 +585,7 @@ _08 = (
         ),
         _yes(
             "0: the training took place in copies of the process.",
-            "Weights and logged values come back; what else the copies knew is gone with them.",
+            "Weights, logged values and the path of the best checkpoint come back; the rest is gone.",
         ),
         _no(
             "Twice the steps, since two processes took them.",
@@ -820,7 +820,7 @@ _10 = (
 
 _11 = (
     _ask(
-        "Ten classes. The first loss is 2.30, which is ln 10. After 150 steps on one batch of 32 it is 1.50. What now?",
+        "Ten classes. The first loss is 2.30, which is ln 10. After 150 steps on one batch of 32 it is 1.85. What now?",
         "One batch by heart",
         _yes(
             "Look for a fault: a sound network knows 32 samples by heart by then.",
@@ -828,7 +828,7 @@ _11 = (
         ),
         _no(
             "Nothing: the first loss is right, and the loss falls.",
-            "It falls with two softmaxes, too, down to 1.46 and no further. Falling is not enough.",
+            "It falls with two softmaxes, too, and cannot go below 1.46. Falling is not enough.",
         ),
         _no(
             "Take more data: 32 samples are too few to learn from.",

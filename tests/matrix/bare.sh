@@ -26,7 +26,8 @@ make() {
     mount --bind "/$place" "$folder/$place"
   done
   if [ $# -gt 0 ]; then
-    within "$folder" apt-get update
+    # A mirror may be a snapshot of some weeks ago: it is signed as ever, only no longer fresh.
+    within "$folder" apt-get --option Acquire::Check-Valid-Until=false update
     within "$folder" apt-get install --yes --no-install-recommends "$@"
   fi
 }

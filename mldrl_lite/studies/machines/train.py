@@ -32,7 +32,7 @@ from mldrl_lite.reproducibility import ResumableRandomness, fingerprint
 class SharedBatches(Sampler[list[int]]):
     """The batches of one process: of each global batch, every `world`-th sample from number `rank` on.
 
-    A global batch that is not full is left out: its shares would differ in size, and the mean of their gradients would
+    A global batch that is not full is left out: its shares could differ in size, and the mean of their gradients would
     not be the gradient of their mean.
     """
 
