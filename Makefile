@@ -76,8 +76,8 @@ $(VENV)/installed: pyproject.toml constraints.txt constraints-torch.txt $(TORCH_
 FORCE:
 
 run: install
-	$(BIN)/mldrl-lite course $(NOTEBOOKS) --out "$(OUT)" $(if $(PROFILE),--profile '$(PROFILE)') \
-	  $(if $(DATA_TYPE),-p data_type '$(DATA_TYPE)') $(if $(DATA_DIR),-p data_dir '$(DATA_DIR)')
+	$(BIN)/mldrl-lite course $(NOTEBOOKS) --out "$(OUT)" $(if $(JOBS),--jobs '$(JOBS)') \
+	  $(if $(PROFILE),--profile '$(PROFILE)') $(if $(DATA_TYPE),-p data_type '$(DATA_TYPE)') $(if $(DATA_DIR),-p data_dir '$(DATA_DIR)')
 
 test: install
 	$(BIN)/ruff check

@@ -39,7 +39,7 @@ _VALUES = (
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add this room's subcommands to the command `mldrl-lite`."""
-    _add_course(_command(commands, "course", _course, "run notebooks one after the other, with a table of results"))
+    _add_course(_command(commands, "course", _course, "run notebooks, with a table of results"))
     run = _command(commands, "run", _run, "run one notebook once with parameters and keep what it leaves")
     sweep = _command(commands, "sweep", _sweep, "run one notebook with every combination of parameters")
     add_jobs(sweep)
@@ -80,6 +80,7 @@ def _add_course(command: argparse.ArgumentParser) -> None:
     command.add_argument("-o", "--out", type=Path, default=Path("runs"), help="folder for everything that is written")
     add_parameters(command, "VALUE", "for the notebooks that take it; may be repeated")
     command.add_argument("--profile", default="full", help="full, or small: the small values that each notebook keeps")
+    add_jobs(command)
     add_kernel(command)
     add_limits(command)
 
@@ -111,7 +112,7 @@ def _pairs(options: argparse.Namespace) -> dict[str, str]:
 def _course(options: argparse.Namespace) -> int:
     from mldrl_lite.runs import course
 
-    chosen = {"profile": options.profile, "kernel": options.kernel, "cwd": options.cwd}
+    chosen = {"profile": options.profile, "jobs": options.jobs, "kernel": options.kernel, "cwd": options.cwd}
     runs = course.run_course(options.notebooks, options.out, _pairs(options), **chosen, **limits(options))
     print(course.report(runs))
     statuses = {run.status for run in runs}

@@ -1,12 +1,13 @@
-"""The course as a whole: run its notebooks one after the other, with a table of results."""
+"""The course as a whole: run its notebooks, one after the other or a few at once, with a table of results."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
-from mldrl_lite.messages import InputError, did_you_mean, listing
+from mldrl_lite.messages import InputError, did_you_mean, listing, require
 from mldrl_lite.runs import launch
 from mldrl_lite.runs.launch import NotebookRun
 from mldrl_lite.runs.notebook.file import declared, open_notebook
@@ -22,6 +23,7 @@ def run_course(
     parameters: Mapping[str, Any],
     *,
     profile: str = "full",
+    jobs: int = 1,
     kernel: str | None = None,
     cwd: str | Path | None = None,
     fail_fast: bool = False,
@@ -29,7 +31,7 @@ def run_course(
     timeout: float | None = None,
     memory: float | None = None,
 ) -> list[NotebookRun]:
-    """Run notebooks one after the other; with `parameters`, those that declare all of them.
+    """Run notebooks, `jobs` at once; with `parameters`, those that declare all of them.
 
     An interrupt (Ctrl-C) ends the run and keeps what is done.
 
@@ -38,6 +40,7 @@ def run_course(
         out_dir: the folder for everything that is written.
         parameters: for every notebook; a text is read as each notebook declares the parameter.
         profile: `small` runs each notebook with the values that its parameters cell names so, `full` with its defaults.
+        jobs: how many run at once; what a notebook measures in seconds is then measured beside another.
         kernel: the name of the Jupyter kernel.
         cwd: the folder that the notebooks run in; their own by default.
         fail_fast: start no more notebooks after one has failed.
@@ -49,27 +52,45 @@ def run_course(
         InputError: no notebook declares these parameters, a value of another type, an unknown profile, two notebooks
             of the same name, or a folder that cannot be used; nothing has been started then.
     """
+    require("jobs", jobs, int, at_least=1)
     limits = Limits(timeout, memory, retries)
     limits.check()
-    allow_files(1)
+    allow_files(jobs)
     notebooks = [Path(notebook) for notebook in notebooks]
     _refuse_twins(notebooks)
     chosen = _choices({path: open_notebook(path) for path in notebooks}, parameters, profile)
     for path in notebooks:
         launch.check_place(path, Path(out_dir))
-    runs = []
+    failed: list[str] = []
+
+    def go(notebook: Path) -> NotebookRun:
+        values = chosen[notebook]
+        why_not = values if isinstance(values, str) else f"{failed[0]} has failed" if failed and fail_fast else ""
+        if why_not:
+            return NotebookRun(notebook.stem, "skipped", error=why_not)
+        run = _run(notebook, Path(out_dir), values, kernel, cwd, limits)
+        failed.extend([run.notebook] if run.status == "failed" else [])
+        return run
+
+    return _go_through(notebooks, go, jobs)
+
+
+def _go_through(notebooks: Iterable[Path], go: Callable[[Path], NotebookRun], jobs: int) -> list[NotebookRun]:
+    """Return how each notebook went; after an interrupt, what has not ended by then is a row that says so."""
+    runs: dict[Path, Future[NotebookRun]] = {}
+    ended: set[Path] = set()
     try:
-        with threads(1) as pool:
-            for notebook, values in chosen.items():
-                failed = next((run.notebook for run in runs if fail_fast and run.status == "failed"), "")
-                why_not = values if isinstance(values, str) else f"{failed} has failed" if failed else ""
-                if why_not:
-                    runs.append(NotebookRun(notebook.stem, "skipped", error=why_not))
-                else:
-                    runs.append(pool.submit(_run, notebook, Path(out_dir), values, kernel, cwd, limits).result())
+        with threads(jobs) as pool:
+            try:
+                runs |= {notebook: pool.submit(go, notebook) for notebook in notebooks}
+                for run in runs.values():
+                    run.result()
+            finally:  # before the kernels of the others are ended, which their runs would call a failure
+                ended = {notebook for notebook, run in runs.items() if run.done() and not run.exception()}
     except KeyboardInterrupt:
-        runs += [NotebookRun(waiting.stem, "interrupted") for waiting in notebooks[len(runs) :]]
-    return runs
+        pass
+    waiting = {notebook: NotebookRun(notebook.stem, "interrupted") for notebook in notebooks}
+    return [runs[notebook].result() if notebook in ended else row for notebook, row in waiting.items()]
 
 
 def _run(notebook: Path, *rest: Any) -> NotebookRun:

@@ -53,10 +53,14 @@ remove() {
   rm -rf --one-file-system "$1"
 }
 
-command=$1
-shift
-case $command in
-  make) make "$@" ;;
-  in) within "$@" ;;
-  remove) remove "$@" ;;
-esac
+# In braces, so that bash has read all of it before it begins: this file may change while a command takes its hour.
+{
+  command=$1
+  shift
+  case $command in
+    make) make "$@" ;;
+    in) within "$@" ;;
+    remove) remove "$@" ;;
+  esac
+  exit
+}

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import nbformat
@@ -143,6 +144,44 @@ def test_an_interrupt_keeps_what_is_done_and_says_what_is_not(tmp_path: Path, ca
     assert main(["course", *map(str, notebooks), "-o", str(tmp_path / "runs")]) == 130
     rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
     assert rows[1:] == [["a", "ok"], ["b", "interrupted"], ["c", "interrupted"]]
+
+
+def test_two_at_once_may_wait_for_each_other_and_keep_their_order_in_the_table(tmp_path: Path, capsys):
+    wait = """import pathlib, time
+pathlib.Path({here!r}).touch()
+until = time.monotonic() + 60
+while not pathlib.Path({there!r}).exists():
+    assert time.monotonic() < until, "nobody else runs"
+    time.sleep(0.05)"""
+    a, b = (str(tmp_path / f"{name} has begun") for name in ("a", "b"))
+    notebooks = [
+        make(tmp_path / "b.ipynb", wait.format(here=b, there=a)),
+        make(tmp_path / "a.ipynb", wait.format(here=a, there=b)),
+        make(tmp_path / "c.ipynb", "1 / 0"),
+    ]
+    assert main(["course", *map(str, notebooks), "-o", str(tmp_path / "runs"), "-j", "2"]) == 1
+    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert rows[1:4] == [["b", "ok"], ["a", "ok"], ["c", "failed"]]
+    assert main(["course", str(notebooks[0]), "-j", "0"]) == 2
+    assert "jobs" in capsys.readouterr().err
+
+
+def test_an_interrupt_keeps_a_later_notebook_that_is_done(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+    notebooks = [make(tmp_path / f"{name}.ipynb") for name in ("a", "b", "c")]
+    c_has_begun = threading.Event()  # in the thread that ran b, which is therefore done
+
+    def interrupted(notebook: Path, *_: object) -> launch.NotebookRun:
+        if notebook.stem == "a":
+            assert c_has_begun.wait(PATIENCE)
+            raise KeyboardInterrupt
+        if notebook.stem == "c":
+            c_has_begun.set()
+        return launch.NotebookRun(notebook.stem, "ok")
+
+    monkeypatch.setattr(launch, "run_notebook", interrupted)
+    assert main(["course", *map(str, notebooks), "-o", str(tmp_path / "runs"), "-j", "2"]) == 130
+    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert rows[1:3] == [["a", "interrupted"], ["b", "ok"]]
 
 
 def test_a_copy_never_overwrites_its_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
