@@ -5,9 +5,11 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -248,17 +250,22 @@ def train(folder, fatal=-1, ckpt_path=None, workers=0, plain=False):
     values["ckpt_path"] = ckpt_path and str(ckpt_path)
     head = "\n".join(f"{name} = {value!r}" for name, value in values.items())
     command = [sys.executable, "-W", "ignore", "-c", head + ARRANGEMENT + TRAINING]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes, env=environment(), start_new_session=True) as process:
-        try:
-            output, errors = process.communicate(timeout=300)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # the loader workers of a killed process
+    # A file and no pipe: the loader workers of a killed process may hold a pipe open (from Python 3.14 on, for ever).
+    with tempfile.TemporaryFile("w+") as words:
+        with subprocess.Popen(
+            command, stdout=words, stderr=subprocess.STDOUT, env=environment(), start_new_session=True
+        ) as process:
+            try:
+                process.wait(timeout=300)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # those workers
+        words.seek(0)
+        said = words.read()
     if process.returncode == -signal.SIGKILL:
         return None
-    assert process.returncode == 0, errors
-    return output.split("FINGERPRINT ")[1].strip()
+    assert process.returncode == 0, said
+    return re.search(r"^FINGERPRINT (\w+)$", said, re.M)[1]
 
 
 @pytest.fixture(scope="module")

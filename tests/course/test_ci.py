@@ -1,16 +1,22 @@
 """CI calls what exists, and skips nothing in silence."""
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
 from conftest import NOTEBOOKS, ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+TESTS = ROOT / "tests"
 
 SOME_TESTS = """
 import pytest
@@ -126,6 +132,48 @@ def program(path: Path, *lines: str) -> None:
 
 
 @pytest.mark.parametrize("broken", ["", "test"])
+def provided(extra: str) -> set[str]:
+    """The distributions that `pip install mldrl-lite[extra]` brings, with what they need themselves."""
+    found, waiting = set(), [("mldrl-lite", frozenset([extra, ""]))]
+    while waiting:
+        name, extras = waiting.pop()
+        for text in metadata.requires(name) or ():
+            needed = Requirement(text)
+            wanted = not needed.marker or any(needed.marker.evaluate({"extra": one}) for one in extras)
+            one = canonicalize_name(needed.name), frozenset(needed.extras | {""})
+            if wanted and one not in found:
+                found.add(one)
+                waiting.append(one)
+    return {name for name, _ in found}
+
+
+def imports_before_a_skip(path: Path) -> set[str]:
+    """The packages that a module of tests needs to be read at all; an `importorskip` excuses what comes after it."""
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Expr) and "importorskip" in ast.unparse(node):
+            break
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+def test_the_tests_of_make_test_need_only_what_make_installs():
+    # .ci/run installs more before it runs them, and would not notice.
+    own = {path.stem for path in TESTS.rglob("*")} | {"mldrl_lite"} | sys.stdlib_module_names
+    brings, here = provided("test"), metadata.packages_distributions()
+    files = [path for path in TESTS.rglob("*.py") if "browser" not in path.parts]
+    missing = {
+        (path.relative_to(TESTS).as_posix(), name)
+        for path in files
+        for name in imports_before_a_skip(path) - own
+        if not brings & {canonicalize_name(distribution) for distribution in here.get(name, ())}
+    }
+    assert not missing
+
+
 def test_ci_says_how_long_each_step_took_and_stops_at_the_first_that_fails(tmp_path: Path, broken: str):
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")

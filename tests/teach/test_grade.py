@@ -192,6 +192,8 @@ def test_a_cell_is_needed_that_makes_a_name_or_changes_what_stands_behind_it():
     cells = ["x = []", "x = [*x, 1]", "y = x", "x = 2", "ask(y)"]
     assert sorted(needed([names_in(cell) for cell in cells], [4])) == [0, 1, 2, 4]
     assert names_in("def f(a):\n    b = a + c\n    return [d for d in e]").uses == {"c", "e"}
+    inner = names_in("a = [b for b in c if [d for d in b]]\ne = {f: g for f, g in h}\ni = {j for j in k}")
+    assert (inner.binds, inner.uses) == ({"a", "e", "i"}, {"c", "h", "k"})
     assert names_in("%matplotlib inline\nfiles = !ls").binds == {"files"}  # what Jupyter understands besides Python
     assert names_in("f(") == names_in("\0") == names_in("")
 

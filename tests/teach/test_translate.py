@@ -7,12 +7,12 @@ import nbformat
 import pytest
 from conftest import ROOT
 from links import anchors
-from markdown_it import MarkdownIt
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 pytest.importorskip("sphinx", reason="Sphinx is not installed: pip install .[site]")
 from babel.messages.catalog import Catalog
+from markdown_it import MarkdownIt
 
 from mldrl_lite.messages import InputError
 from mldrl_lite.teach.site import catalogs, source, translate

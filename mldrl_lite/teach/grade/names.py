@@ -35,7 +35,9 @@ def names_in(source: str) -> Names:
     """Return the names in the code of a cell; none where it is no Python."""
     try:
         source = TransformerManager().transform_cell(source)
-        top, tree = symtable.symtable(source, "cell", "exec"), ast.parse(source)
+        tree = ast.parse(source)
+        # Python 3.12 counts the variable of a comprehension among those around it, but not that of a generator.
+        top = symtable.symtable(ast.unparse(_AsGenerators().visit(ast.parse(source))), "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Names()
     symbols = top.get_symbols()
@@ -50,6 +52,18 @@ def names_in(source: str) -> Names:
         plain=frozenset(name for node in tree.body for name in _plain(node)),
         replaces=binds if len(tree.body) == 1 and isinstance(tree.body[0], _PLAIN) else frozenset(),
     )
+
+
+class _AsGenerators(ast.NodeTransformer):
+    """Write each comprehension as a generator of the same names."""
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
+
+    visit_SetComp = visit_ListComp  # noqa: N815
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        return self.generic_visit(ast.GeneratorExp(ast.Tuple([node.key, node.value]), node.generators))
 
 
 def _plain(node: ast.stmt) -> Iterator[str]:
