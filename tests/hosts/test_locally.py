@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -27,6 +28,21 @@ def test_two_processes_train_together(tmp_path):
             machine.end()
     first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.slow
+def test_the_host_that_is_killed_is_never_the_one_where_all_meet(tmp_path):
+    slowly = [TRAIN, tmp_path, "--epochs", "1", "--no-dropout", "--pause", "0.1"]
+    more = {"first": 1, "restarts": 3}
+    with Here(2) as net:
+        [goes] = start_training(net, [2], *slowly, **more)
+        time.sleep(6)  # long enough to become the place where all meet, were it allowed to
+        [stays] = start_training(net, [1], *slowly, **more)
+        goes.wait_for(": step 2")
+        net.kill(2)
+        [back] = start_training(net, [2], *slowly, **more)
+        assert stays.end()
+        assert back.end()
 
 
 def test_what_one_has_started_dies_with_it():

@@ -15,7 +15,9 @@ from mldrl_lite.studies.machines.hosts import Net
 TRAIN = Path(__file__).with_name("train.py")
 
 
-def torchrun(first: str, *script: object, nodes: str = "2", restarts: int = 0) -> list[str]:
+def torchrun(
+    first: str, *script: object, nodes: str = "2", restarts: int = 0, is_first: bool | None = None
+) -> list[str]:
     """Return the command that is to be given on each machine.
 
     Args:
@@ -23,10 +25,13 @@ def torchrun(first: str, *script: object, nodes: str = "2", restarts: int = 0) -
         script: the script and its arguments.
         nodes: how many machines: `"2"`, or `"1:2"` for as many as are there.
         restarts: how often the processes are started anew after one of them, or of the machines, was lost.
+        is_first: whether this machine is the one where all meet; by default torchrun asks the name and the address.
     """
     meeting = ["--rdzv-backend=c10d", "--rdzv-id=training", f"--rdzv-endpoint={first}"]
     # A machine that is silent for three seconds is given up; one that may still come is waited for five.
-    meeting += ["--rdzv-conf=keep_alive_interval=1,keep_alive_max_attempt=3,last_call_timeout=5"]
+    settings = "keep_alive_interval=1,keep_alive_max_attempt=3,last_call_timeout=5"
+    settings += "" if is_first is None else f",is_host={is_first}"
+    meeting += [f"--rdzv-conf={settings}"]
     size = [f"--nnodes={nodes}", "--nproc-per-node=1", f"--max-restarts={restarts}"]
     return [sys.executable, "-m", "torch.distributed.run", *size, *meeting, *map(str, script)]
 
@@ -43,8 +48,10 @@ def start_training(
         first: the host where they meet, by default the first of `hosts`.
         more: `nodes` and `restarts`; see `torchrun`.
     """
-    meeting = f"{net.address(first or hosts[0])}:{net.port}"
-    return [Machine(net, host, torchrun(meeting, *script, **more)) for host in hosts]
+    first = first or hosts[0]
+    meeting = f"{net.address(first)}:{net.port}"
+    # Said to each, because where processes stand in for hosts any of them might take itself for the first.
+    return [Machine(net, host, torchrun(meeting, *script, is_first=host == first, **more)) for host in hosts]
 
 
 def slurm(hosts: Iterable[int], task: int) -> dict[str, str]:
