@@ -207,6 +207,8 @@ def do_step(name: str, step: str, place: Here | Bare, log: Path) -> str:
     make = ["make", step, f"PYTHON={place.python}", "CONSTRAINTS=build/matrix.txt"]
     also = [".venv/bin/python", "-m", "pip", "install", *ROWS[name].also]
     commands = [make, also] if step == "install" and ROWS[name].also else [make]
+    if log.is_file():
+        log.replace(log.with_suffix(".before.log"))  # of the call before this one: what failed then is still to be read
     with log.open("w") as file:
         statuses = [
             watch(f"{name}: make {step}", place.command(words), cwd=place.project, stdout=file) for words in commands
@@ -215,8 +217,8 @@ def do_step(name: str, step: str, place: Here | Bare, log: Path) -> str:
 
 
 def watch(what: str, command: Sequence[str], **options: object) -> int:
-    """Run a command in a session of its own, with a line every five minutes; an interrupt ends it too."""
-    start = time.monotonic()
+    """Run a command in a session of its own, with a line every five minutes; Ctrl-C and SIGTERM end it too."""
+    start, before = time.monotonic(), signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"{what} …", flush=True)
     options |= {"stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL, "start_new_session": True}
     with subprocess.Popen(command, **options) as process:
@@ -229,6 +231,7 @@ def watch(what: str, command: Sequence[str], **options: object) -> int:
             print(f"{what}: ended after {HOURS} hours", flush=True)
             return 1
         finally:
+            signal.signal(signal.SIGTERM, before)
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
 

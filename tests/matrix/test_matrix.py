@@ -9,8 +9,10 @@ import tomllib
 from pathlib import Path
 
 import matrix
+import psutil
 import pytest
 from conftest import ROOT
+from waiting import PATIENCE, wait_until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -119,8 +121,24 @@ def test_a_row_is_stored_and_what_failed_is_done_again(course: Path, capsys: pyt
     (course / "broken").unlink()
     assert matrix.main(["lowest"]) == 0
     assert "make install" not in capsys.readouterr().out
+    assert "torch==2.10" in (course / "build" / "matrix" / "lowest" / "run.before.log").read_text()
     assert "| all | 3.11.1 |  |  | ok | 3 passed |" in (course / "README.md").read_text()
     assert not (course / "build" / "matrix" / "lowest" / "project").exists()
 
     assert matrix.main(["lowest"]) == 0  # nothing is left to do
     assert (course / "done").read_text() == "run\nrun\n"
+
+
+def test_a_row_that_is_told_to_end_leaves_nothing_running():
+    code = "import matrix; matrix.watch('a row', ['sh', '-c', 'echo $$; sleep 600 & wait'])"
+    command = [sys.executable, "-u", "-c", code]
+    with subprocess.Popen(
+        command, cwd=ROOT / "tests" / "matrix", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert "a row …" in process.stdout.readline()
+        shell = psutil.Process(int(process.stdout.readline()))
+        wait_until(shell.children)
+        started = [shell, *shell.children()]
+        process.terminate()
+        assert process.wait(PATIENCE)
+    assert psutil.wait_procs(started, timeout=PATIENCE)[1] == []
