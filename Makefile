@@ -45,7 +45,10 @@ install: $(VENV)/installed
 # Each file below stands for a step that was finished, so that a half-built environment is taken up where it stopped.
 # Where Python does not start in it, as after an upgrade of the system, it is made anew.
 WORKS := $(shell $(BIN)/python -c "import sys; sys.exit(sys.prefix == sys.base_prefix)" 2> /dev/null && echo yes)
-PIP = $(BIN)/python -m pip --require-virtualenv install --disable-pip-version-check --constraint $(CONSTRAINTS)
+# No learner should have to compile: a wheel of an older version goes before a newer one without. (grimp, in Rust, is
+# what lint-imports needs.)
+PIP = $(BIN)/python -m pip --require-virtualenv install --disable-pip-version-check --prefer-binary \
+  --only-binary grimp --constraint $(CONSTRAINTS)
 TORCH_IS_THERE = $(VENV)/torch$(if $(TORCH),-$(TORCH))
 NOT_INSTALLED = { echo "mldrl-lite: $(1) could not be installed, for the reason that pip gives above; \
 once that is mended, the same command takes up where it stopped." >&2; exit 1; }
