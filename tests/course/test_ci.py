@@ -131,7 +131,6 @@ def program(path: Path, *lines: str) -> None:
     path.chmod(0o755)
 
 
-@pytest.mark.parametrize("broken", ["", "test"])
 def provided(extra: str) -> set[str]:
     """The distributions that `pip install mldrl-lite[extra]` brings, with what they need themselves."""
     found, waiting = set(), [("mldrl-lite", frozenset([extra, ""]))]
@@ -174,6 +173,7 @@ def test_the_tests_of_make_test_need_only_what_make_installs():
     assert not missing
 
 
+@pytest.mark.parametrize("broken", ["", "test"])
 def test_ci_says_how_long_each_step_took_and_stops_at_the_first_that_fails(tmp_path: Path, broken: str):
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")

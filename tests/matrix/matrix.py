@@ -219,10 +219,10 @@ def do_step(name: str, step: str, place: Here | Bare, log: Path) -> str:
 def watch(what: str, command: Sequence[str], **options: object) -> int:
     """Run a command in a session of its own, with a line every five minutes; Ctrl-C and SIGTERM end it too."""
     start, before = time.monotonic(), signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print(f"{what} …", flush=True)
     options |= {"stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL, "start_new_session": True}
     with subprocess.Popen(command, **options) as process:
         try:
+            print(f"{what} …", flush=True)
             while time.monotonic() - start < HOURS * 3600:
                 try:
                     return process.wait(timeout=300)

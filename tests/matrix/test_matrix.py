@@ -129,14 +129,16 @@ def test_a_row_is_stored_and_what_failed_is_done_again(course: Path, capsys: pyt
     assert (course / "done").read_text() == "run\nrun\n"
 
 
-def test_a_row_that_is_told_to_end_leaves_nothing_running():
-    code = "import matrix; matrix.watch('a row', ['sh', '-c', 'echo $$; sleep 600 & wait'])"
-    command = [sys.executable, "-u", "-c", code]
+def test_a_row_that_is_told_to_end_leaves_nothing_running(tmp_path: Path):
+    number = tmp_path / "number"
+    words = ["sh", "-c", f"echo $$ > {shlex.quote(str(number))}; sleep 600 & wait"]
+    command = [sys.executable, "-c", f"import matrix; matrix.watch('a row', {words!r})"]
     with subprocess.Popen(
         command, cwd=ROOT / "tests" / "matrix", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
-        assert "a row …" in process.stdout.readline()
-        shell = psutil.Process(int(process.stdout.readline()))
+        assert process.stdout.readline() == "a row …\n"
+        wait_until(lambda: number.is_file() and number.read_text().endswith("\n"))
+        shell = psutil.Process(int(number.read_text()))
         wait_until(shell.children)
         started = [shell, *shell.children()]
         process.terminate()
