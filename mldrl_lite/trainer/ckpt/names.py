@@ -20,7 +20,7 @@ _ACCEPTED = re.compile(
     | torch\.((cuda\.)?({_KINDS}|ComplexDouble|ComplexFloat)|QInt32|QInt8|QUInt8|QUInt2x4|QUInt4x2)Storage
     | torch\.((cuda\.)?({_KINDS})|(cuda\.)?sparse\.(?!Bool)({_KINDS}))Tensor
     | torch\.storage\.(Typed|Untyped)Storage
-    | torch\.(bool|bfloat16|float(16|32|64)|complex(32|64|128)|u?int([1-8]|16|32|64))
+    | torch\.(bool|bfloat16|float(16|32|64)|complex(32|64|128)|bcomplex32|u?int([1-8]|16|32|64))
     | torch\.(float8_(e4m3fn|e5m2|e4m3fnuz|e5m2fnuz|e8m0fnu)|float4_e2m1fn_x2)
     | torch\.(qint8|qint32|quint8|quint2x4|quint4x2|bits\d+(x\d+)?)
     | torch\.per_(channel|tensor)_(affine|symmetric) | torch\.per_channel_affine_float_qparams
