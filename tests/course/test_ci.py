@@ -79,8 +79,8 @@ def test_there_is_a_weekly_run_with_the_newest_versions():
     assert job["env"]["CONSTRAINTS"] == "/dev/null"
     assert "CONSTRAINTS ?=" in (ROOT / "Makefile").read_text()
     assert str(job["env"]["EVERY_PAGE"]) == "1"
-    for file in ("test_browser.py", "test_site.py"):
-        assert '"EVERY_PAGE" in os.environ' in (ROOT / "tests" / "browser" / file).read_text()
+    for file in ("browser/test_browser.py", "browser/test_site.py", "gpu/test_gpu.py"):
+        assert '"EVERY_PAGE" in os.environ' in (TESTS / file).read_text()
 
 
 def test_outputs_are_compared_on_the_kernel_that_learners_open():

@@ -1,7 +1,11 @@
-"""What only a GPU can show: `make test-gpu`, a few minutes. Without one, the CPU stands in for it, in `make test`."""
+"""What only a GPU can show: `make test-gpu`, a few minutes.
+
+Without one, the CPU stands in for it in `make test`; for what needs processes of its own, once a week.
+"""
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -21,6 +25,8 @@ GPU = torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
 FITS = Path(__file__).with_name("fits.py")
 needs_gpu = pytest.mark.skipif(not GPU, reason="no GPU here")
+ON_CPU_TOO = "EVERY_PAGE" in os.environ
+takes_long = pytest.mark.skipif(not GPU and not ON_CPU_TOO, reason="no GPU here; on the CPU with EVERY_PAGE=1")
 pytestmark = pytest.mark.filterwarnings("ignore:.*many workers", "ignore:GPU available but not used")
 
 
@@ -122,6 +128,7 @@ def undisturbed(tmp_path_factory) -> dict[str, Any]:
     return fit(tmp_path_factory.mktemp("undisturbed"), "plain")
 
 
+@takes_long
 def test_killed_and_resumed_ends_at_the_same_bits(undisturbed, tmp_path):
     """Dropout draws its numbers on the GPU, whose random state the checkpoint has to bring back."""
     per_epoch = undisturbed["steps"] // 4
@@ -138,6 +145,7 @@ def test_without_the_random_state_it_ends_elsewhere(undisturbed, tmp_path):
     assert fit(tmp_path, "plain", "--resume", "--forgetful")["weights"] != undisturbed["weights"]
 
 
+@takes_long
 def test_one_rank_of_ddp_is_one_process(undisturbed, tmp_path):
     """By NCCL on a GPU, by Gloo on the CPU; alone, a rank averages its gradients with nobody."""
     seen = fit(tmp_path, "ddp")
@@ -156,6 +164,7 @@ def test_fsdp_trains_and_its_sharded_checkpoint_is_loaded_elsewhere(undisturbed,
     new_model(datamodule).load_state_dict(whole["state_dict"], strict=True)
 
 
+@takes_long
 def test_a_model_that_is_shared_out_trains_as_a_whole_one(undisturbed, tmp_path):
     seen = fit(tmp_path, "fsdp2")
     assert seen["weight"] == "DTensor"
