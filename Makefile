@@ -80,7 +80,8 @@ FORCE:
 
 run: install
 	$(BIN)/mldrl-lite course $(NOTEBOOKS) --out "$(OUT)" $(if $(JOBS),--jobs '$(JOBS)') \
-	  $(if $(PROFILE),--profile '$(PROFILE)') $(if $(DATA_TYPE),-p data_type '$(DATA_TYPE)') $(if $(DATA_DIR),-p data_dir '$(DATA_DIR)')
+	  $(if $(PROFILE),--profile '$(PROFILE)') $(if $(DATA_TYPE),-p data_type '$(DATA_TYPE)') \
+	  $(if $(DATA_DIR),-p data_dir '$(DATA_DIR)')
 
 test: install
 	$(BIN)/ruff check
