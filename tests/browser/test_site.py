@@ -106,6 +106,12 @@ def test_a_notebook_can_be_downloaded_as_it_is_stored(site: Path, path: Path):
     assert re.search(r'<a class="(?:left|right)-(?:prev|next)"', text)
 
 
+def test_a_table_is_never_left_as_text(site: Path):
+    """Neither of a text, nor of what a cell shows as Markdown."""
+    assert [file.stem for file in site.rglob("*.html") if re.search(r"<p>\s*\|", text_of(file))] == []
+    assert text_of(site / "notebooks" / "A2_from_1x_to_2x.html").count("<table") > 3
+
+
 def test_notebooks_and_modules_lead_to_each_other(site: Path):
     notebook = text_of(site / "notebooks" / "01_datamodule.html")
     assert 'href="../api/mldrl_lite.datamodule.html"' in notebook.partition("The code behind this page")[2]

@@ -36,6 +36,7 @@ nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 nb_mime_priority_overrides = [("html", "text/markdown", 5)]
 myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
+nb_render_markdown_format = "myst"  # what a cell shows as Markdown may have tables, which the default leaves as text
 myst_heading_anchors = 6
 myst_heading_slug_func = "mldrl_lite.teach.site.links.anchor_of"
 myst_links_external_new_tab = False
