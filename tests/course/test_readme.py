@@ -8,7 +8,6 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import minutes
 import nbformat
 import numpy as np
@@ -17,6 +16,7 @@ import readme
 import yaml
 from conftest import NOTEBOOKS, ROOT
 from links import broken_links
+from PIL import Image
 
 import mldrl_lite
 from mldrl_lite import sources
@@ -116,9 +116,12 @@ def test_the_picture_is_what_its_command_draws(tmp_path: Path):
     [(module, file)] = re.findall(r"python -m (\S*picture) (\S+)", MAKEFILE)
     assert file == target
     importlib.import_module(module).draw_system(tmp_path / "picture.png")
-    drawn, stored = (plt.imread(picture)[..., :3] for picture in (tmp_path / "picture.png", ROOT / target))
-    assert drawn.shape == stored.shape
-    assert np.abs(drawn - stored).mean() < 0.01  # fonts are drawn a little differently from version to version
+    drawn, stored = (Image.open(picture) for picture in (tmp_path / "picture.png", ROOT / target))
+    assert drawn.size == stored.size
+    # Another Matplotlib draws letters otherwise: what remains of them in blocks of 16 pixels is nearly the same.
+    block = 1 if drawn.info["Software"] == stored.info["Software"] else 16
+    smaller = [np.asarray(picture.convert("RGB").reduce(block), float) / 255 for picture in (drawn, stored)]
+    assert np.abs(smaller[0] - smaller[1]).max() < 0.12
 
 
 def test_names_that_are_offered_can_be_imported():
