@@ -111,7 +111,7 @@ workshop: install
 
 # reveal.js comes with a package of its own extra.
 slides: install
-	@$(PIP) --quiet --editable ".[slides]"
+	@$(PIP) --quiet --editable ".[slides]" || $(call NOT_INSTALLED,what draws the slides)
 	$(BIN)/python -m mldrl_lite.teach.slides
 
 # Wheels for this system, or for PLATFORMS, and for this Python, or for PYTHONS; TORCH=cpu takes PyTorch's CPU builds.

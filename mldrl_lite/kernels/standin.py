@@ -23,6 +23,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from mldrl_lite.kernels import COLD
+
 FOLDER = "MLDRL_LITE_KERNELS"
 IDLE = "MLDRL_LITE_KERNELS_IDLE"
 PRELOAD = "MLDRL_LITE_KERNELS_PRELOAD"
@@ -50,10 +52,6 @@ _UNLESS_SET = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # which ipykernel sets too
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pandas imports PyArrow, where there is one: it starts a thread
 }
-
-
-COLD = "mldrl-lite: this kernel starts cold"
-"""How the line begins in which a stand-in says why it becomes a plain kernel."""
 
 
 class ColdStartError(Exception):

@@ -57,7 +57,7 @@ def run_course(
     limits.check()
     allow_files(jobs)
     notebooks = [Path(notebook) for notebook in notebooks]
-    _refuse_twins(notebooks)
+    _refuse_same_names(notebooks)
     chosen = _choices({path: open_notebook(path) for path in notebooks}, parameters, profile)
     for path in notebooks:
         launch.check_place(path, Path(out_dir))
@@ -103,7 +103,7 @@ def _run(notebook: Path, *rest: Any) -> NotebookRun:
         return NotebookRun(notebook.stem, "failed", error=error)
 
 
-def _refuse_twins(notebooks: Iterable[Path]) -> None:
+def _refuse_same_names(notebooks: Iterable[Path]) -> None:
     stems = [notebook.stem for notebook in notebooks]
     if twice := {stem for stem in stems if stems.count(stem) > 1}:
         raise InputError(f"Two notebooks are named {min(twice)}: their copies would overwrite each other; rename one.")

@@ -137,8 +137,13 @@ def compare_compiled(function: Callable[[Tensor], Tensor], x: Tensor, calls: int
     """Time a function as written and compiled by `torch.compile`; the results have to agree."""
     import torch._inductor.config as inductor
 
-    inductor.compile_threads = 1  # no helper processes that would stay behind
-    inductor.cpp_cache_precompile_headers = False  # they would be kept outside the folder of the notebook
+    quiet = {
+        "compile_threads": 1,  # no helper processes that would stay behind
+        "cpp_cache_precompile_headers": False,  # they would be kept outside the folder of the notebook
+    }
+    for name, value in quiet.items():
+        if hasattr(inductor, name):  # it has no settings that PyTorch promises to keep
+            setattr(inductor, name, value)
     compiled = torch.compile(function)
     first = _seconds(compiled, x)
     if not torch.allclose(function(x), compiled(x), atol=1e-5):

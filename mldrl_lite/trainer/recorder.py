@@ -1,5 +1,6 @@
 """A callback that records every hook of a run, and the names of the hooks."""
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable
@@ -68,8 +69,9 @@ class HookRecorder(Callback):
         @functools.wraps(hook)
         def recorded(owner: LightningModule | LightningDataModule, *args: Any, **kwargs: Any) -> Any:
             kind = "module" if isinstance(owner, LightningModule) else "datamodule"
-            # `LightningModule.trainer` raises before a Trainer is attached; `_trainer` is None then.
-            trainer = owner._trainer if kind == "module" else owner.trainer
+            trainer = None
+            with contextlib.suppress(RuntimeError):  # of a module to which no Trainer is attached yet
+                trainer = owner.trainer
             batch = inspect.signature(hook).bind(owner, *args, **kwargs).arguments.get("batch_idx")
             self._record(kind, hook.__name__, trainer, owner if kind == "module" else None, batch)
             self._depth += 1

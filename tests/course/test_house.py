@@ -62,6 +62,9 @@ TURNED_ROUND = {
     "sources.py": ("from mldrl_lite.runs.sweeps.sweep import sweep", "the core uses no room"),
     "runs/results/table.py": ("from mldrl_lite.teach.quiz import self_test", "in one direction only"),
     "trainer/arguments.py": ("from mldrl_lite.model import MMDynamic", "knows nothing of our model"),
+    "trainer/recorder.py": ("from mldrl_lite.callbacks import PrintingCallback", "knows nothing of our model"),
+    "runs/course.py": ("from mldrl_lite.kernels.standin import IDLE", "Runs know a kernel by its name"),
+    "studies/timing.py": ("from mldrl_lite.trainer import diagnose", "not at anyone's Trainer"),
     "kernels/kernelspec.py": ("from mldrl_lite.messages import InputError", "Kernels stand alone"),
 }
 

@@ -10,8 +10,8 @@ import pytest
 from jupyter_client.manager import KernelManager
 from waiting import PATIENCE, wait_until
 
+from mldrl_lite.kernels import COLD
 from mldrl_lite.kernels.kernelspec import NAME, install
-from mldrl_lite.kernels.standin import COLD
 
 
 class Runtime:

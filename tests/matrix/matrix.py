@@ -34,7 +34,7 @@ HOURS = 3  # for one step
 # What a row's constraints file says; it lies in the folder build/ of the clone.
 PINNED = "--constraint ../constraints-torch.txt\n"
 ANY_TORCH = "--constraint ../constraints.txt\n"
-NEWEST = "# the newest of everything\n"
+NEWEST = Path(__file__).with_name("newest.txt").read_text(encoding="utf-8")
 LOWEST = "lowest"
 
 

@@ -143,7 +143,7 @@ class Cluster(Engine):
         slots = sum(member.slots for member in self.flight.fleet.fit.values()) if self.flight else 0
         return max(_AHEAD * slots, 1)
 
-    def words(self) -> str:
+    def remark(self) -> str:
         """Return how many runs each host has done."""
         if self.flight and not self.flight.fleet.fit:
             return "no worker is there: waiting for one"

@@ -161,7 +161,7 @@ def has(kinds: Kinds, *names: str) -> bool:
     return any(kind.name in names for kind in kinds)
 
 
-def words(kinds: Kinds, written: str, example: str) -> str:
+def what_is_allowed(kinds: Kinds, written: str, example: str) -> str:
     """Return what is allowed, for a sentence: `a whole number, or None`.
 
     Args:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from mldrl_lite.messages import InputError, did_you_mean, listing
-from mldrl_lite.runs.notebook.kinds import ANY, Kinds, MisfitError, fitted, has, of_text, of_value, words
+from mldrl_lite.runs.notebook.kinds import ANY, Kinds, MisfitError, fitted, has, of_text, of_value, what_is_allowed
 from mldrl_lite.runs.notebook.values import Expression, as_plain, code, constant, parts
 
 PROFILES = ("full", "small")
@@ -105,7 +105,7 @@ class Declared:
     def _wanted(self, value: object) -> str:
         """Return what is allowed, and what may have been meant instead of `value`."""
         example = "" if isinstance(self.default, _Default | Expression | None) else code(self.default)
-        wanted = words(self.kinds, self.annotation, example)
+        wanted = what_is_allowed(self.kinds, self.annotation, example)
         several = has(self.kinds, "list", "tuple", "set")
         if isinstance(value, list | tuple | set) and not several:
             return f"{wanted}; to sweep over several, write them with commas and no brackets"

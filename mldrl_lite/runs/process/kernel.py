@@ -18,7 +18,7 @@ from tqdm import tqdm
 from traitlets import Integer
 from traitlets.config import Config
 
-from mldrl_lite.kernels.standin import COLD
+from mldrl_lite.kernels import COLD
 from mldrl_lite.runs.process import strays
 from mldrl_lite.runs.progress import STANDARD_ERROR
 from mldrl_lite.sources import DATA_VARIABLE

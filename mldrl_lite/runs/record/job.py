@@ -58,7 +58,7 @@ class Job:
         return Path(self.source).stem
 
     @property
-    def every(self) -> dict[str, Any]:
+    def all_parameters(self) -> dict[str, Any]:
         """All parameters but `out_dir`, defaults included."""
         return {name: value for name, value in {**self.defaults, **self.given}.items() if name != "out_dir"}
 

@@ -82,7 +82,7 @@ def _run_cells(job: Job, folder: Path) -> str:
     from mldrl_lite.runs import launch
 
     node, sent = nbformat.reads(job.notebook, as_version=4), job.sent()
-    values = {**job.every, **sent}
+    values = {**job.all_parameters, **sent}
     named = [*origin.named_files(values, job.cwd), *origin.files_below(job.data, job.out)]
     origin.begin_journal(folder / origin.JOURNAL, named)
     places = [os.path.join(job.cwd, place) for value in values.values() if (place := place_of(value))]
@@ -196,7 +196,7 @@ def _write_record(job: Job, folder: Path, outcome: Mapping[str, Any], made_from:
         "sweep": job.token,
         **({"machine": dict(job.machine)} if job.machine else {}),
         "given": to_json(dict(job.given)),
-        "parameters": to_json(job.every),
+        "parameters": to_json(job.all_parameters),
         "origin": made_from,
         "ended": time.time(),
         "fingerprint": read_fingerprint(folder / "ledger.json"),

@@ -34,7 +34,7 @@ class Engine:
         """How many runs it is given at a time; how many it runs at once, an executor does not tell."""
         return 1_000
 
-    def words(self) -> str:
+    def remark(self) -> str:
         """Return what the bar is to say of it."""
         return ""
 

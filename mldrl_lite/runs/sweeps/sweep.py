@@ -231,7 +231,7 @@ def _go_through(flight: _Flight, interrupts: Interrupts, lock: Lock, bar: tqdm, 
             failures += _settle(*ended, flight.engine, bar)
             bar.update()
         failed = f"{failures} failed" if failures else ""
-        bar.set_postfix_str("; ".join(filter(None, (failed, flight.engine.words()))), refresh=False)
+        bar.set_postfix_str("; ".join(filter(None, (failed, flight.engine.remark()))), refresh=False)
         if sys.stderr and sys.stderr.isatty():
             bar.refresh()  # the clock goes on; a log file needs no line a second
 

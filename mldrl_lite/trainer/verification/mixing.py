@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import Tensor, nn
 
 from mldrl_lite.trainer.diagnosis.run import no_trace
 from mldrl_lite.trainer.verification.probe import Call
 
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 _SAME = 1e-3
 """How far the results may differ, relative to their size, for one that only rounding has changed."""
 
@@ -34,7 +34,7 @@ def _goes_by_sample(call: Call, size: int) -> bool:
     tensors = all(isinstance(part, Tensor) and part.ndim and len(part) == size for part in parts)
     if not tensors or size in (*parts[0].shape[1:], *parts[1].shape[1:]):
         return False
-    return not any(isinstance(part, _BatchNorm) and not part.track_running_stats for part in call.module.modules())
+    return not any(isinstance(part, _BATCH_NORMS) and not part.track_running_stats for part in call.module.modules())
 
 
 def _mixes(call: Call) -> bool:
