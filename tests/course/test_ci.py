@@ -181,6 +181,7 @@ def test_ci_says_how_long_each_step_took_and_stops_at_the_first_that_fails(tmp_p
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
     program(tmp_path / "bin" / "make", f'echo "made $1, CI=$CI"; [ "$1" != "{broken}" ]')
+    program(tmp_path / "bin" / "apt-get", "exit 1")  # a machine whose package lists cannot be had
     for name in (".venv/bin/python", "build/repo2docker/bin/jupyter-repo2docker", "build/repo2docker/bin/pip"):
         program(tmp_path / name)
     environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "CHROMIUM": "/bin/true"}
