@@ -187,7 +187,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
     given = json.dumps([(str(folder), code) for folder, code in jobs.values()])
     command = [sys.executable, Path(__file__).with_name("forked.py")]
     # Plugins of pytest, of which the project needs none, take three seconds to load.
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, input=given, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return dict(zip(jobs, map(tuple, json.loads(done.stdout)), strict=True))
