@@ -1,7 +1,6 @@
 """Fingerprints, the ledger, and runs that end at the same bits: in two processes, and after SIGKILL in mid-epoch."""
 
 import ast
-import contextlib
 import json
 import os
 import random
@@ -9,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
@@ -244,46 +242,69 @@ def environment():
     return os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def train(folder, fatal=-1, ckpt_path=None, workers=0, plain=False):
-    """Train in a process of its own; return the fingerprint, or None when the process was killed."""
+def training(folder, fatal=-1, ckpt_path=None, workers=0, plain=False):
+    """Return the code of a training that prints its fingerprint at the end, or is killed."""
     values = {"folder": str(folder), "fatal": fatal, "workers": workers, "plain": plain, "epochs": EPOCHS}
     values["ckpt_path"] = ckpt_path and str(ckpt_path)
-    head = "\n".join(f"{name} = {value!r}" for name, value in values.items())
-    command = [sys.executable, "-W", "ignore", "-c", head + ARRANGEMENT + TRAINING]
-    # A file and no pipe: the loader workers of a killed process may hold a pipe open (from Python 3.14 on, for ever).
-    with tempfile.TemporaryFile("w+") as words:
-        with subprocess.Popen(
-            command, stdout=words, stderr=subprocess.STDOUT, env=environment(), start_new_session=True
-        ) as process:
-            try:
-                process.wait(timeout=300)
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # those workers
-        words.seek(0)
-        said = words.read()
-    if process.returncode == -signal.SIGKILL:
-        return None
-    assert process.returncode == 0, said
+    return "\n".join(f"{name} = {value!r}" for name, value in values.items()) + ARRANGEMENT + TRAINING
+
+
+def fingerprint_in(said):
     return re.search(r"^FINGERPRINT (\w+)$", said, re.M)[1]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    return {plain: train(tmp_path_factory.mktemp("undisturbed"), plain=plain) for plain in (False, True)}
+    """Return the fingerprint after a training in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-c", training(tmp_path_factory.mktemp("undisturbed"))]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return fingerprint_in(done.stdout)
+
+
+WAYS = [(0, False), (2, False), (0, True)]  # loader workers, and loaders that know nothing of resuming
+
+
+@pytest.fixture(scope="module")
+def resumed(tmp_path_factory):
+    """Return, for each way, the files of a killed training, and what one said that was resumed from the last of them.
+
+    Each is a fork of a process that has torch and Lightning loaded. By None: what a training with plain loaders said.
+    """
+    out = tmp_path_factory.mktemp("trainings")
+    folders = {way: (out / f"killed{number}", out / f"resumed{number}") for number, way in enumerate(WAYS)}
+    jobs = []
+    for (workers, plain), (killed, again) in folders.items():
+        killed.mkdir()
+        again.mkdir()
+        last = killed / f"epoch={FATAL - 1}.ckpt"
+        jobs.append((str(killed), training(killed, fatal=FATAL, workers=workers, plain=plain)))
+        jobs.append((str(again), training(again, ckpt_path=last, workers=workers, plain=plain)))
+    jobs.append((str(out), training(out / "undisturbed", plain=True)))
+    command = [sys.executable, "-W", "ignore", ROOT / "tests" / "forked.py"]
+    done = subprocess.run(
+        command, input=json.dumps(jobs), env=environment(), capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    ended = json.loads(done.stdout)
+    assert [status for status, _ in ended] == [-signal.SIGKILL, 0] * len(WAYS) + [0], ended
+    said = {way: (killed, ended[2 * number + 1][1]) for number, (way, (killed, _)) in enumerate(folders.items())}
+    return said | {None: (out / "undisturbed", ended[-1][1])}
 
 
 def test_a_second_process_ends_at_the_same_bits(undisturbed, tmp_path):
-    assert train(tmp_path) == undisturbed[False]
+    command = [sys.executable, "-W", "ignore", "-c", training(tmp_path)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
+    assert fingerprint_in(done.stdout) == undisturbed, done.stderr
 
 
-@pytest.mark.parametrize(("workers", "plain"), [(0, False), (2, False), (0, True)])
-def test_killed_and_resumed_ends_at_the_same_bits(undisturbed, tmp_path, workers, plain):
-    assert train(tmp_path, fatal=FATAL, workers=workers, plain=plain) is None
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"epoch={epoch}.ckpt" for epoch in range(FATAL)]
-    last = tmp_path / f"epoch={FATAL - 1}.ckpt"
-    torch.load(last)  # the random states pass the default weights_only=True
-    assert train(tmp_path, ckpt_path=last, workers=workers, plain=plain) == undisturbed[plain]
+@pytest.mark.parametrize(("workers", "plain"), WAYS)
+def test_killed_and_resumed_ends_at_the_same_bits(undisturbed, resumed, workers, plain):
+    killed, said = resumed[workers, plain]
+    kept = sorted(path.name for path in killed.iterdir() if path.suffix)
+    assert kept == [f"epoch={epoch}.ckpt" for epoch in range(FATAL)] + ["said.txt"]
+    torch.load(killed / kept[-2])  # the random states pass the default weights_only=True
+    assert fingerprint_in(said) == (fingerprint_in(resumed[None][1]) if plain else undisturbed)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

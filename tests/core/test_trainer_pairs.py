@@ -146,7 +146,10 @@ def _gain(row: Row, setting: tuple[str, str | None], wanted: dict[frozenset, Non
     """How many wanted pairs a setting adds to a row; -1 where it is refused beside what is there."""
     if any(frozenset({setting, other}) in FORBIDDEN for other in row.items()):
         return -1
-    return sum(pair in wanted for pair in _at_work(row | dict([setting])) if setting in pair)
+    given = row | dict([setting])
+    masks = {(argument, given[argument]) for argument in MASKS if given.get(argument)}
+    others = [other for other in row.items() if masks <= {setting, other}]
+    return sum(frozenset({setting, other}) in wanted for other in others)
 
 
 ROWS = pairwise_rows(VALUES)

@@ -185,7 +185,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
         jobs[name] = (made(out / name.replace(" ", "_").replace(",", ""), edits), running(failing, name in HIDDEN))
     jobs["sound"] = (made(out / "sound", SOUND[0]), running(SOUND[1]))
     given = json.dumps([(str(folder), code) for folder, code in jobs.values()])
-    command = [sys.executable, Path(__file__).with_name("forked.py")]
+    command = [sys.executable, ROOT / "tests" / "forked.py"]
     # Plugins of pytest, of which the project needs none, take three seconds to load.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, input=given, env=environment, capture_output=True, text=True, timeout=600)

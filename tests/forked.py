@@ -1,10 +1,13 @@
 """Run code in folders, each in a fork of this process, which has loaded torch and Lightning once for all.
 
-It reads a JSON list of pairs, folder and code, and writes one of pairs, exit status and what was printed.
+It reads a JSON list of pairs, folder and code, and writes one of pairs, exit status and what was printed. The status of
+one that was killed is minus the number of the signal.
 """
 
+import contextlib
 import json
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -20,7 +23,10 @@ def forked(folder: str, code: str) -> tuple[int, str]:
     said = Path(folder, "said.txt")
     if child := os.fork():
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)  # loader workers, where the child was killed
         return status, said.read_text(encoding="utf-8")
+    os.setsid()
     with said.open("w", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
