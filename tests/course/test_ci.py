@@ -177,7 +177,7 @@ def test_the_tests_of_make_test_need_only_what_make_installs():
     assert not missing
 
 
-@pytest.mark.parametrize("broken", ["", "test"])
+@pytest.mark.parametrize("broken", ["", "test", "site"])
 def test_ci_says_how_long_each_step_took_and_stops_at_the_first_that_fails(tmp_path: Path, broken: str):
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
@@ -189,9 +189,10 @@ def test_ci_says_how_long_each_step_took_and_stops_at_the_first_that_fails(tmp_p
     command = ["bash", tmp_path / ".ci" / "run"]
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
     steps = ["make install", "make run", "tools of some tests", "make test", "make test-notebooks"]
-    steps += ["make site", "make test-browser", "make test-hosts"]
+    steps += ["make test-hosts", "make site", "make test-browser"]
     done = steps[: steps.index(f"make {broken}")] if broken else steps
     timed = [line.split(" s  ")[1] for line in run.stdout.splitlines() if line.strip()[:1].isdigit()]
     assert timed == [*done, "in all"], run.stderr
     assert "made test, CI=true" in run.stdout
+    assert ("made site" in run.stdout) == (broken != "test"), "what was begun beside a step is shown"
     assert run.returncode == bool(broken)

@@ -17,7 +17,8 @@ from solved import solved, tags
 from mldrl_lite.runs import declared_parameters
 from mldrl_lite.runs.notebook.file import read_result
 
-# Little of everything: what is tested here is that the page holds, not how well it learns.
+# Little of everything, and less where the small profile has less: what is tested is that the page holds, not how well
+# it learns.
 OTHER = {"cv": 3, "max_epochs": 4, "repeats": 1, "seed": 1, "hidden_dim": 8}
 
 
@@ -72,7 +73,8 @@ def test_other_data_and_the_exercises(
     monkeypatch.setenv("PATH", str(cluster.parent), prepend=os.pathsep)
     node, kind = solved(nbformat.read(notebook, as_version=4)), KINDS[notebook]
     data = {"data_type": kind, "data_dir": str({THREE: three, "ROSMAP": FOLDER}.get(kind, ""))}
-    parameters = node.cells[1].metadata.get("small", {}) | OTHER | data
+    small = node.cells[1].metadata.get("small", {})
+    parameters = small | OTHER | {name: min(small[name], OTHER[name]) for name in small.keys() & OTHER.keys()} | data
     if (left := LEFT / notebook.stem).is_dir():  # a page can be run again in the same folder, with other values
         shutil.copytree(left, tmp_path / "out")
     executed = run(node, tmp_path, parameters, declared_parameters(notebook))
