@@ -70,7 +70,7 @@ def by_standard_deviation(labels, first, second):
 
 def by_resampling(labels, first, second):
     gains = []
-    for _ in range(1000):
+    for _ in range(400):
         truth, one, other = resample(labels, first, second)
         gains.append(accuracy_score(truth, one) - accuracy_score(truth, other))
     return tuple(np.percentile(gains, [2.5, 97.5]))
