@@ -1,5 +1,6 @@
 """What the tests share: the course's folders, the real data where it is at hand, and a Trainer that writes nothing."""
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -19,6 +20,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # And nohup does so with a terminal that is closed.
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# From Python 3.14 on, each loader worker would import all this anew: ten times in a fit of the script of 2023.
+multiprocessing.set_forkserver_preload(["mldrl_lite.datamodule", "pytorch_lightning"])
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
