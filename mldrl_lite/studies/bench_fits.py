@@ -13,10 +13,11 @@ from mldrl_lite.runs.launch import execute_notebook
 from mldrl_lite.studies.measuring import Report, by_name, growth, in_a_process, ratio, turns
 
 FIRST_CELL = """
-import json
+import json, multiprocessing
 from mldrl_lite.studies import speed
 from mldrl_lite.notebook import open_page
 
+multiprocessing.set_forkserver_preload(["mldrl_lite.studies.speed"])  # as in 08: one import for ten loader processes
 out = open_page(folder)
 seconds = []
 speed.recommended(out, max_epochs=1);  # what only the first fit pays
