@@ -3,6 +3,7 @@
 The kernels are pretended. tests/hosts does it with hosts, kernels and cables.
 """
 
+import gc
 import pickle
 import shutil
 import signal
@@ -17,7 +18,7 @@ from typing import Any
 import nbformat
 import pandas as pd
 import pytest
-from distributed import Security
+from distributed import Client, Security
 from loopback import Loopback
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from processes import started
@@ -328,6 +329,21 @@ def test_a_scheduler_that_is_lost_before_a_worker_is_there_is_one_too(page: Path
     wait_until(lambda: said.append(capsys.readouterr().err) or "waiting for 1 more worker" in "".join(said))
     loopback.call(loopback.scheduler.close())
     assert isinstance(sweeping.result(), Interrupted)
+
+
+def test_of_a_scheduler_that_does_not_answer_nothing_is_left_that_a_second_try_could_wait_for(page: Path, monkeypatch):
+    """A client of distributed that is collected while another one starts waits for ever."""
+    monkeypatch.setattr(clusters, "_CONNECT_WITHIN", 1)
+    gc.collect()
+    before = clients()
+    with pytest.raises(InputError, match="No scheduler answers") as caught:
+        sweep(page, {"n": [1]}, page.parent / "out", executor=Cluster("tcp://127.0.0.1:9"), progress=False)
+    assert clients() - before == set()
+    assert caught.value.__context__ is None
+
+
+def clients() -> set[int]:
+    return {id(one) for one in gc.get_objects() if type(one) is Client and one.status != "closed"}
 
 
 # ---------------------------------------------------------------------------------------------------------------------

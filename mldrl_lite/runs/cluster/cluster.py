@@ -1,5 +1,6 @@
 """A cluster of dask.distributed as what runs the runs of a sweep."""
 
+import gc
 import threading
 import time
 import warnings
@@ -87,13 +88,16 @@ class Cluster(Engine):
         chosen = {"security": self.security} if self.security else {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other versions, which are judged for each worker
+            client, why = None, ""
             try:
                 client = Client(self.address, timeout=_CONNECT_WITHIN, set_as_default=False, **chosen)
             except (OSError, ValueError, TypeError, RuntimeError) as failure:
                 why = " ".join(str(failure).split())[:200]
-                raise InputError(
-                    f"No scheduler answers at {self.address} ({why}): start one with `mldrl-lite scheduler`."
-                ) from None
+        if client is None:
+            # The half-made client closes itself when it is collected. While another one starts, in a second try, that
+            # would wait for ever: distributed holds the same lock. So now, and with nothing that refers to it any more.
+            gc.collect()
+            raise InputError(f"No scheduler answers at {self.address} ({why}): start one with `mldrl-lite scheduler`.")
         try:
             yield client
         finally:
