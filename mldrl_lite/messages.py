@@ -135,9 +135,9 @@ def extras_named() -> Iterator[None]:
         extra = None if isinstance(error, MissingExtra) else _extra_of(module)
         if extra is None:
             raise
+        # Without a `name`: by it, Python 3.15 adds a module of a similar name, as if that were meant.
         raise MissingExtra(
-            f"{module} is not installed; the extra {extra!r} brings it: pip install 'mldrl-lite[{extra}]'.",
-            name=error.name,
+            f"{module} is not installed; the extra {extra!r} brings it: pip install 'mldrl-lite[{extra}]'."
         ) from error
 
 

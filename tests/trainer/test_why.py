@@ -574,6 +574,7 @@ def test_a_gpu_would_compute_the_same_sum(n):
     assert hashes._dot_on_device(rows).tolist() == hashes._dot_in_numpy(rows.numpy()).tolist()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # threads of earlier tests
 def test_two_processes_write_a_file_each_and_the_cause_is_that_they_share_the_work():
     one, two = run("one", max_epochs=1), run("two", max_epochs=1, devices=2, strategy="ddp_fork")
     assert (two / "trace.rank1.jsonl").is_file()
