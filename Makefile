@@ -91,13 +91,16 @@ test: install
 	$(BIN)/python -m pytest -m "not notebook" -n $(WORKERS) --dist worksteal --durations 15 \
 	  --ignore tests/browser --ignore tests/any_data --ignore tests/hosts
 
+test-notebooks: LONG = $(foreach number,08 10 09 07 11,$(filter notebooks/$(number)_%,$(NOTEBOOKS)))
 test-notebooks: install
 	$(BIN)/python -m pytest -m notebook tests/core tests/kernels tests/runs tests/teach -n $(WORKERS) --dist worksteal --durations 15
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
+	@# Those that take longest come first: begun at the end, one of them would run alone.
 	cd build/nbval && MLDRL_LITE_PROGRESS= PYTHONPATH="$(abspath tests)" "$(abspath $(BIN))/python" -m pytest \
 	  -p nbval_messages -n $(WORKERS) --dist loadfile --nbval-lax \
 	  --nbval-kernel-name $(or $(KERNEL),python3) --nbval-cell-timeout 900 \
-	  --nbval-sanitize-with "$(abspath tests/nbval.cfg)" -c /dev/null --rootdir . .
+	  --nbval-sanitize-with "$(abspath tests/nbval.cfg)" -c /dev/null --rootdir . \
+	  --no-loadscope-reorder $(notdir $(LONG) $(filter-out $(LONG),$(NOTEBOOKS)))
 
 # What the course says about speed, measured side by side: a table and a figure in build/bench.
 bench: install

@@ -3,12 +3,15 @@
 import multiprocessing
 import os
 import signal
+import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from pytorch_lightning import Trainer
 
 pytest_plugins = ["skips"]
@@ -44,6 +47,29 @@ def slow_first(items: Sequence[Any], slow: Sequence[bool], workers: int) -> list
     return dealt
 
 
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], Any]], Path]:
+    """Make a file or a folder once for all workers: the first that needs it makes it, the others wait."""
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    place = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent
+
+    def made(name: str, make: Callable[[Path], Any]) -> Path:
+        with FileLock(place / f"{name}.lock"):
+            if not (place / name).exists():
+                make(place / name)
+        return place / name
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def workshop(once: Callable[[str, Callable[[Path], Any]], Path]) -> Path:
+    """The workshop of the whole course."""
+    from mldrl_lite.teach.workshop import make_workshop  # what it needs takes a while to import
+
+    return once("handed-out", partial(make_workshop, ROOT))
+
+
 def find_rosmap() -> Path | None:
     """Return the folder that holds ROSMAP/, or None."""
     given = os.environ.get("MLDRL_LITE_DATA")
@@ -68,6 +94,21 @@ def _no_data_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_record_of_exercises(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test solves, nobody has solved."""
     monkeypatch.setenv("MLDRL_LITE_PROGRESS", "")
+
+
+@pytest.fixture
+def meeting_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Where the processes of a fit meet: a port below those that the system hands out.
+
+    Lightning asks the system for one, and lets go of it until the processes have started; a test that runs beside could
+    be given it.
+    """
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with socket.socket() as there:
+            if there.connect_ex(("127.0.0.1", port)):
+                monkeypatch.setenv("MASTER_PORT", str(port))
+                return port
+    raise AssertionError("no port is free")
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from windows import MISSING, visit
 
 from mldrl_lite.figures import COLOURS
 from mldrl_lite.runs import pictures
-from mldrl_lite.teach.workshop import make_workshop, student_copy, tags, with_values
+from mldrl_lite.teach.workshop import student_copy, tags, with_values
 
 pytest_plugins = ["windows"]
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
@@ -274,17 +274,6 @@ def test_tensorboard_shows_the_validation_loss(tensorboard: str, page: "playwrig
 # The workshop's pages
 
 
-PAGES = pytest.mark.xdist_group("pages")  # made once, by one worker
-
-
-@pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("handed-out") / "workshop"
-    make_workshop(ROOT, out)
-    return out
-
-
-@PAGES
 def test_the_links_of_the_index_lead_somewhere(workshop: Path, page: "playwright.Page"):
     complaints = visit(page, workshop / "index.html")
     links = page.locator("a[href]").evaluate_all("links => links.map(link => link.href)")
@@ -298,7 +287,6 @@ def test_the_links_of_the_index_lead_somewhere(workshop: Path, page: "playwright
     assert complaints == []
 
 
-@PAGES
 def test_solutions_on_the_index_are_hidden_until_asked_for(workshop: Path, page: "playwright.Page"):
     assert visit(page, workshop / "index.html") == []
     solution = page.locator('a[href^="solutions/"]').first
@@ -307,7 +295,6 @@ def test_solutions_on_the_index_are_hidden_until_asked_for(workshop: Path, page:
     playwright.expect(solution).to_be_visible()
 
 
-@PAGES
 def test_a_web_page_shows_figures_and_formulas_without_the_network(workshop: Path, page: "playwright.Page"):
     assert visit(page, workshop / "html" / "02_model.html") == []
     assert lab.figures(page) == len(pictures(read(ROOT / "notebooks" / "02_model.ipynb")))

@@ -302,6 +302,7 @@ for devices, strategy, dealt_out in ((1, "auto", False), (2, "ddp_fork", True), 
 """
 
 
+@pytest.mark.usefixtures("meeting_port")
 def test_two_processes_report_the_metrics_of_one(tmp_path: Path):
     """Whether Lightning deals the samples out, or every process sees all of them."""
     (tmp_path / "script.py").write_text(TWO_PROCESSES)

@@ -1,7 +1,6 @@
 """What a page offers to those who cannot see its figures, tell its colours apart, or use a mouse."""
 
 import re
-from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -12,20 +11,20 @@ from bs4 import BeautifulSoup
 from conftest import NOTEBOOKS
 
 from mldrl_lite.figures import COLOURS
-from mldrl_lite.teach.workshop import web_page
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 BY_NOTEBOOK = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-@cache
-def page(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(web_page(nbformat.read(path, as_version=4), path.stem), "html.parser")
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def page(request: pytest.FixtureRequest, workshop: Path) -> BeautifulSoup:
+    """Each notebook as a web page in turn."""
+    html = (workshop / "html" / f"{request.param.stem}.html").read_text(encoding="utf-8")
+    return BeautifulSoup(html, "html.parser")
 
 
-@BY_NOTEBOOK
-def test_every_picture_of_the_page_says_what_it_shows(path: Path):
-    pictures = page(path).find_all("img", src=re.compile("^data:image/png"))
+def test_every_picture_of_the_page_says_what_it_shows(page: BeautifulSoup):
+    pictures = page.find_all("img", src=re.compile("^data:image/png"))
     assert pictures
     for picture in pictures:
         assert 8 <= len(picture["alt"].split()) <= 60, picture["alt"]
@@ -41,17 +40,15 @@ def test_a_text_stands_beside_every_figure(path: Path):
             assert any(len(other.source.split()) >= 12 for other in near), cell.source
 
 
-@BY_NOTEBOOK
-def test_no_level_of_headings_is_skipped_on_the_page(path: Path):
-    levels = [int(heading.name[1]) for heading in page(path).find_all(re.compile("^h[1-6]$"))]
+def test_no_level_of_headings_is_skipped_on_the_page(page: BeautifulSoup):
+    levels = [int(heading.name[1]) for heading in page.find_all(re.compile("^h[1-6]$"))]
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-@BY_NOTEBOOK
-def test_the_links_of_a_page_can_be_told_apart_when_read_alone(path: Path):
-    links = page(path).find_all("a", class_=lambda names: names != "anchor-link", href=True)
+def test_the_links_of_a_page_can_be_told_apart_when_read_alone(page: BeautifulSoup):
+    links = page.find_all("a", class_=lambda names: names != "anchor-link", href=True)
     assert not [
         link for link in links if link.get_text(strip=True).lower() in ("", "here", "this", "link", "click here")
     ]

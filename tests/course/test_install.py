@@ -88,9 +88,21 @@ def last_line(made: subprocess.CompletedProcess[str]) -> str:
     return made.stdout.rstrip().splitlines()[-1]
 
 
-def test_each_step_is_said_and_at_the_end_which_torch_it_is(project: Path):
+def test_a_failed_download_is_taken_up_again_and_each_step_is_said_and_at_the_end_which_torch_it_is(project: Path):
+    shutil.move(project / "pip" / "torch", project / "away")
+    failed = install(project)
+    assert failed.returncode != 0
+    assert re.findall(r"^Step (\d)", failed.stdout, re.M) == ["1", "2"]
+    sentence, end = failed.stderr.rstrip().splitlines()[-2:]
+    assert sentence == (
+        "mldrl-lite: PyTorch could not be installed, for the reason that pip gives above; "
+        "once that is mended, the same command takes up where it stopped."
+    )
+    assert end.startswith("make: *** ")
+
+    shutil.move(project / "away", project / "pip" / "torch")
     made = install(project)
-    assert steps(made) == [1, 2, 3, 4]
+    assert steps(made) == [2, 3, 4]
     python = ".".join(map(str, sys.version_info[:3]))
     assert last_line(made) == f".venv is ready: Python {python}, torch 2.13.0 (CUDA 13.0 build)"
     assert steps(install(project)) == []
@@ -99,20 +111,6 @@ def test_each_step_is_said_and_at_the_end_which_torch_it_is(project: Path):
     assert steps(made) == [2, 3, 4]
     assert last_line(made) == f".venv is ready: Python {python}, torch 2.13.0+cpu (CPU build)"
     assert steps(install(project)) == []
-
-
-def test_a_failed_download_ends_in_a_sentence_and_is_taken_up_again(project: Path):
-    shutil.move(project / "pip" / "torch", project / "away")
-    failed = install(project)
-    assert failed.returncode != 0
-    sentence, end = failed.stderr.rstrip().splitlines()[-2:]
-    assert sentence == (
-        "mldrl-lite: PyTorch could not be installed, for the reason that pip gives above; "
-        "once that is mended, the same command takes up where it stopped."
-    )
-    assert end.startswith("make: *** ")
-    shutil.move(project / "away", project / "pip" / "torch")
-    assert steps(install(project)) == [2, 3, 4]
 
 
 @pytest.mark.slow

@@ -159,6 +159,7 @@ def test_the_forking_process_is_one_thread_without_a_gpu_and_says_nothing(
     )
 
 
+@pytest.mark.usefixtures("meeting_port")
 def test_workers_and_forked_ddp_work_inside(course: Runtime, tmp_path: Path) -> None:
     (tmp_path / "numbers_of_mine.py").write_text(
         "from torch.utils.data import Dataset\n"

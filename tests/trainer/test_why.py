@@ -575,6 +575,7 @@ def test_a_gpu_would_compute_the_same_sum(n):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # threads of earlier tests
+@pytest.mark.usefixtures("meeting_port")
 def test_two_processes_write_a_file_each_and_the_cause_is_that_they_share_the_work():
     one, two = run("one", max_epochs=1), run("two", max_epochs=1, devices=2, strategy="ddp_fork")
     assert (two / "trace.rank1.jsonl").is_file()

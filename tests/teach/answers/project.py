@@ -193,8 +193,8 @@ REPEATS = {
 
 
 @cache
-def wine(name: str = "wine", **spoiled: str) -> Path:
-    """The worked example; where `spoiled` names the stem of a file, its text is replaced."""
+def wine(name: str = "wine") -> Path:
+    """The worked example."""
     folder = Path(PLACE.name, name)
     make_project(folder, "table")
     for file, changes in CHANGES.items():
@@ -205,8 +205,6 @@ def wine(name: str = "wine", **spoiled: str) -> Path:
         (folder / file).write_text(text, encoding="utf-8")
     (folder / "README.md").write_text("# wine\n\nWho made a wine? Mean accuracy: 0.981.\n", encoding="utf-8")
     (folder / "repeats.json").write_text(json.dumps(REPEATS), encoding="utf-8")
-    for stem, text in spoiled.items():
-        (folder / f"{stem}.py").write_text(text, encoding="utf-8")
     return folder
 
 
@@ -247,7 +245,6 @@ def my_project() -> Answers:
         (retouched(), "still those that it was made with"),
         (untold(), "its README still tells"),
         (Path(PLACE.name, "nowhere"), "no samples.py"),
-        (wine("odd", network="import no_such_package\n"), "tests show 0 points. These fail: test_inputs"),
         (3, "as a text or a path"),
     ]
     return Answers([wine(), str(wine()), Path(f"{wine()}/.")], wrong)
