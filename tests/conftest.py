@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from filelock import FileLock
-from pytorch_lightning import Trainer
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Trainer
 
 pytest_plugins = ["skips"]
 
@@ -56,7 +58,9 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
     def made(name: str, make: Callable[[Path], Any]) -> Path:
         with FileLock(place / f"{name}.lock"):
             if not (place / name).exists():
-                make(place / name)
+                begun = place / f"{name}~{os.getpid()}"
+                make(begun)
+                begun.rename(place / name)
         return place / name
 
     return made
@@ -112,10 +116,12 @@ def meeting_port(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 @pytest.fixture
-def quiet_trainer(tmp_path: Path) -> Callable[..., Trainer]:
+def quiet_trainer(tmp_path: Path) -> Callable[..., "Trainer"]:
     """Make a Trainer on the CPU that shows and writes nothing unless told to."""
 
-    def make(**arguments: object) -> Trainer:
+    from pytorch_lightning import Trainer  # the tests of pages and commands do without its seconds
+
+    def make(**arguments: object) -> "Trainer":
         quiet = {
             "accelerator": "cpu",
             "logger": False,

@@ -115,7 +115,14 @@ def test_without_the_token_jupyterlab_is_closed(jupyter: "lab.Lab", page: "playw
 
 # The longest, and three of the four reference pages, which show nothing in a browser that the others do not.
 # `make test-notebooks` runs them on this kernel; in JupyterLab they run once a week, with EVERY_PAGE set.
-LONG = ("07_experiments", "08_speed_and_scale", "09_honest_comparison", "10_many_machines", "11_your_own_project")
+LONG = (
+    "06_reproducibility",
+    "07_experiments",
+    "08_speed_and_scale",
+    "09_honest_comparison",
+    "10_many_machines",
+    "11_your_own_project",
+)
 REFERENCE = ("A2_from_1x_to_2x", "A3_beyond_the_arguments", "A4_parts_for_the_trainer")
 PAGES = [path for path in NOTEBOOKS if path.stem not in LONG + REFERENCE or "EVERY_PAGE" in os.environ]
 

@@ -55,12 +55,14 @@ def distance(first: Weights, second: Weights) -> float:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Path:
+def undisturbed(once) -> Path:
     """The folder of a training with dropout on two hosts."""
-    out = tmp_path_factory.mktemp("undisturbed") / "run"
-    with Net(3) as net:
-        run_by_slurm(net, out, "--epochs", "3")
-    return out
+
+    def run(out: Path) -> None:
+        with Net(3) as net:
+            run_by_slurm(net, out, "--epochs", "3")
+
+    return once("undisturbed", run)
 
 
 def test_two_hosts_train_as_one_process(net, tmp_path):
