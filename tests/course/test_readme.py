@@ -182,6 +182,10 @@ def test_every_dependency_is_pinned():
     assert {re.match(r"[\w-]+", name).group().lower() for name in wanted} - {project["name"]} <= pins
 
 
+def test_no_version_builds_a_grammar_of_uris_at_each_start():
+    assert not re.search(r"^rfc3987-syntax==", (ROOT / "constraints.txt").read_text(), re.M)
+
+
 def test_the_warm_kernel_has_the_name_and_the_patience_that_are_stated():
     assert f"under the name `{kernelspec.NAME}`" in README
     assert "idle for five minutes" in README
