@@ -187,8 +187,9 @@ def test_no_version_builds_a_grammar_of_uris_at_each_start():
 
 
 def test_the_warm_kernel_has_the_name_and_the_patience_that_are_stated():
-    assert f"under the name `{kernelspec.NAME}`" in README
-    assert "idle for five minutes" in README
+    told = (ROOT / "notebooks" / "RUNNING.md").read_text(encoding="utf-8")
+    assert f"under the name `{kernelspec.NAME}`" in told
+    assert "idle for five minutes" in told
     assert re.search(r"IDLE, 5 \* 60|IDLE, 300", (ROOT / "mldrl_lite" / "kernels" / "forking.py").read_text())
     assert "$(BIN)/mldrl-lite kernel" in MAKEFILE
 
