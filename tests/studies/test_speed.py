@@ -45,7 +45,7 @@ def test_the_bars_of_a_fit_are_few_widgets(tmp_path: Path):
     messages = Counter()
     code = f"""
         from mldrl_lite.studies import speed
-        speed.script_settings({str(tmp_path)!r}, max_epochs=3, num_workers=0)
+        speed.script_settings({str(tmp_path)!r}, max_epochs=3, num_workers=0, threads=1)
         speed.recommended({str(tmp_path)!r}, max_epochs=3)
     """
     try:
