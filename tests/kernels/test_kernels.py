@@ -159,8 +159,7 @@ def test_the_forking_process_is_one_thread_without_a_gpu_and_says_nothing(
     )
 
 
-@pytest.mark.usefixtures("meeting_port")
-def test_workers_and_forked_ddp_work_inside(course: Runtime, tmp_path: Path) -> None:
+def test_workers_and_forked_ddp_work_inside(course: Runtime, tmp_path: Path, meeting_port: int) -> None:
     (tmp_path / "numbers_of_mine.py").write_text(
         "from torch.utils.data import Dataset\n"
         "class Numbers(Dataset):\n"
@@ -195,10 +194,12 @@ def test_workers_and_forked_ddp_work_inside(course: Runtime, tmp_path: Path) -> 
             line = Line()
             before = line.layer.weight.item()
             trainer.fit(line, DataLoader(Numbers(), 2))
-            print(strategy, trainer.world_size, line.layer.weight.item() != before)
+            met = trainer.strategy.cluster_environment.main_port
+            print(strategy, trainer.world_size, line.layer.weight.item() != before, met)
     """)
     kernel.stop()
-    for line in ("fork 28.0", "forkserver 28.0", "spawn 28.0", "ddp_fork 2 True", "ddp_notebook 2 True"):
+    fits = [f"{strategy} 2 True {meeting_port}" for strategy in ("ddp_fork", "ddp_notebook")]
+    for line in ("fork 28.0", "forkserver 28.0", "spawn 28.0", *fits):
         assert line in printed
 
 
