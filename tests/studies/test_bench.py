@@ -63,7 +63,7 @@ def test_fits_are_timed_in_a_kernel_side_by_side(tmp_path: Path):
     assert min(script) > min(recommended)
     assert min(slow_bare) > 10 * 0.02  # it waits in each of its steps
     assert min(slow_recommended) > 10 * 0.02
-    assert [finding.target for finding in report.findings] == ["<= 1.5", "<= 1.1", ">= 15"]
+    assert [finding.target for finding in report.findings] == ["<= 1.5", "<= 1.2", ">= 5"]
     assert all(seconds > 0 for seconds in bare)
 
 
