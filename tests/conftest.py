@@ -49,8 +49,11 @@ def slow_first(items: Sequence[Any], slow: Sequence[bool], workers: int) -> list
     return dealt
 
 
+Once = Callable[[str, Callable[[Path], Any]], Path]
+
+
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], Any]], Path]:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
     """Make a file or a folder once for all workers: the first that needs it makes it, the others wait."""
     alone = "PYTEST_XDIST_WORKER" not in os.environ
     place = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent
@@ -67,7 +70,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
 
 
 @pytest.fixture(scope="session")
-def workshop(once: Callable[[str, Callable[[Path], Any]], Path]) -> Path:
+def workshop(once: Once) -> Path:
     """The workshop of the whole course."""
     from mldrl_lite.teach.workshop import make_workshop  # what it needs takes a while to import
 

@@ -3,17 +3,16 @@
 import importlib.util
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from html import unescape
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, unquote
 
 import nbformat
 import pytest
-from conftest import NOTEBOOKS, ROOT
+from conftest import NOTEBOOKS, ROOT, Once
 from windows import MISSING, visit
 
 from mldrl_lite.runs import pictures
@@ -33,7 +32,7 @@ QUARTERS = [pytest.param(quarter, marks=pytest.mark.xdist_group(f"site-{quarter}
 
 
 @pytest.fixture(scope="session")
-def site(once: Callable[[str, Callable[[Path], Any]], Path]) -> Path:
+def site(once: Once) -> Path:
     """The site; SITE names one that is there already."""
     if "SITE" in os.environ:
         return (ROOT / os.environ["SITE"]).resolve()

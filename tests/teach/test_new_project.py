@@ -7,13 +7,12 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Once
 
 from mldrl_lite.__main__ import main
 from mldrl_lite.messages import InputError
@@ -176,9 +175,7 @@ def made(folder: Path, edits: list[tuple[str, str, str]]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def outcomes(
-    once: Callable[[str, Callable[[Path], object]], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Outcomes:
+def outcomes(once: Once, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     """By name, the exit status and the words of all that these tests run in projects."""
 
     def run(file: Path) -> None:
