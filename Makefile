@@ -1,6 +1,7 @@
 # make run    the whole course, headless, with a table of the results
 # make test   every test but those below
-# make test-notebooks    every notebook: its outputs as they are stored, on other data, with the exercises solved
+# make test-notebooks    every notebook: its outputs as they are stored, on other data, with the exercises solved;
+#   and whole projects and long trainings
 # make lab    JupyterLab, opened on the first notebook
 # make workshop    what a teacher hands out, in build/workshop; PROFILE=small shortens the long cells
 # make slides  slides for the teacher's guide's three agendas, in build/slides
@@ -37,6 +38,11 @@ endif
 
 # A model this small gains nothing from several threads, and threads of processes that run at once wait for each other.
 export OMP_NUM_THREADS ?= 1
+# Where processes share the cores, a thread of two that waits in a loop takes the core from a process that computes.
+test test-notebooks test-browser test-data test-hosts: export OMP_WAIT_POLICY ?= passive
+ifdef JOBS
+run: export OMP_WAIT_POLICY ?= passive
+endif
 
 .PHONY: install run test test-notebooks test-browser test-data test-hosts test-gpu bench lab workshop slides room site pdf notebooks readme lint clean matrix FORCE
 
@@ -88,12 +94,13 @@ test: install
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/python tests/lint_notebooks.py
-	$(BIN)/python -m pytest -m "not notebook" -n $(WORKERS) --dist worksteal --durations 15 \
+	$(BIN)/python -m pytest -m "not whole" -n $(WORKERS) --dist worksteal --durations 15 \
 	  --ignore tests/browser --ignore tests/any_data --ignore tests/hosts
 
 test-notebooks: LONG = $(foreach number,08 10 09 07 11,$(filter notebooks/$(number)_%,$(NOTEBOOKS)))
 test-notebooks: install
-	$(BIN)/python -m pytest -m notebook tests/core tests/kernels tests/runs tests/teach -n $(WORKERS) --dist worksteal --durations 15
+	$(BIN)/python -m pytest -m whole tests/core tests/kernels tests/runs tests/studies tests/teach -n $(WORKERS) \
+	  --dist worksteal --durations 15
 	rm -rf build/nbval && mkdir -p build/nbval && cp $(NOTEBOOKS) build/nbval
 	@# Those that take longest come first: begun at the end, one of them would run alone.
 	cd build/nbval && MLDRL_LITE_PROGRESS= PYTHONPATH="$(abspath tests)" "$(abspath $(BIN))/python" -m pytest \

@@ -343,7 +343,7 @@ def quickstart(tmp_path, folder, fatal=-1, ckpt_path=None):
     return notebook.cells[-1].outputs[0].text.split()[1]
 
 
-@pytest.mark.notebook
+@pytest.mark.whole
 @pytest.mark.slow
 def test_notebook_00_ends_at_the_same_bits(tmp_path):
     wanted = quickstart(tmp_path, tmp_path / "first")

@@ -120,11 +120,11 @@ def test_a_cell_that_sends_more_messages_than_zeromq_keeps_passes(tmp_path: Path
     assert "1 passed" in checked.stdout, checked.stdout
 
 
-def test_each_test_of_a_whole_notebook_is_run_by_one_of_the_two_commands():
-    marked = {path for path in (ROOT / "tests").rglob("test_*.py") if "@pytest.mark." + "notebook" in path.read_text()}
+def test_each_test_of_something_whole_is_run_by_one_of_the_two_commands():
+    marked = {path for path in (ROOT / "tests").rglob("test_*.py") if "pytest.mark." + "whole" in path.read_text()}
     command = ["make", "--dry-run", "--old-file", "install", "test-notebooks"]
     planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300).stdout
-    folders = [ROOT / folder for folder in re.findall(r"-m notebook (.*?) -n", planned)[0].split()]
+    folders = [ROOT / folder for folder in re.findall(r"-m whole (.*?) -n", planned)[0].split()]
     assert marked
     assert all(any(path.is_relative_to(folder) for folder in folders) for path in marked)
 

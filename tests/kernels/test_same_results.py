@@ -27,7 +27,7 @@ def results(kernel: str, folder: Path) -> list[str]:
     return [run.headline, run.fingerprint, *(text.replace(str(folder), "OUT") for text in texts)]
 
 
-@pytest.mark.notebook
+@pytest.mark.whole
 @pytest.mark.slow
 def test_a_whole_notebook_gives_the_same_in_a_warm_and_in_a_plain_kernel(course: Runtime, tmp_path: Path) -> None:
     warm, plain = (results(kernel, tmp_path / kernel) for kernel in (NAME, "python3"))

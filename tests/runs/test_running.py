@@ -62,7 +62,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_three(tmp_path_factory.mktemp("data"))
 
 
-@pytest.mark.notebook
+@pytest.mark.whole
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", LONG_FIRST, ids=lambda path: path.stem)
 def test_other_data_and_the_exercises(
@@ -90,7 +90,7 @@ def test_other_data_and_the_exercises(
     assert left_behind(tmp_path) == []
 
 
-@pytest.mark.notebook
+@pytest.mark.whole
 @pytest.mark.slow
 def test_quickstart_reaches_what_was_measured_on_rosmap(tmp_path: Path, rosmap: Path):
     # Mean and standard deviation over folds with these settings: accuracy .787 ± .055, AUROC .883 ± .039.

@@ -137,6 +137,7 @@ def real_task(rosmap: Path) -> tuple[Task, np.ndarray]:
     return make_task(samples, train, test), samples.labels[test]
 
 
+@pytest.mark.whole
 @pytest.mark.slow
 def test_the_published_protocol_gives_what_was_measured(real_task: tuple[Task, np.ndarray]):
     task, labels = real_task

@@ -29,6 +29,7 @@ for module in pkgutil.iter_modules(answers.__path__):
     importlib.import_module(f"answers.{module.name}")
 
 CHECKS = sorted(name for name in dir(teach) if name.startswith("check_"))
+WHOLE = pytest.param("check_my_project", marks=[pytest.mark.whole, pytest.mark.slow])  # runs a project's own tests
 ODD = [..., None, "text", -1, [], {}, {1: 2}, {"devices": "x"}, {"no_such": 1}, {"callbacks": 3}, object(), print, int]
 ODD += [lambda *_: 1 / 0, torch.zeros(3), Callback, LightningModule, Callback(), float("nan"), (1, 2), np.zeros(2)]
 
@@ -70,7 +71,7 @@ def test_every_check_is_tried_with_three_right_and_three_wrong_answers():
     assert {name: counts for name, counts in few.items() if min(counts) < 3} == {}
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("name", [WHOLE if name in WHOLE.values else name for name in CHECKS])
 def test_right_answers_are_accepted(name: str, capsys: pytest.CaptureFixture[str]):
     made = ANSWERS[name]()
     for answer in made.right:
@@ -95,7 +96,7 @@ def test_wrong_answers_get_a_nudge_that_names_the_idea_and_not_the_solution(
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_the_stored_page_shows_what_the_check_says_of_the_starter(name: str):
-    cells = [cell for path in NOTEBOOKS for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    cells = [cell for page in pages() for cell in page.cells if cell.cell_type == "code"]
     [check] = [cell for cell in cells if re.search(rf"^{name}\(", cell.source, re.M) and "check" in cell.metadata.tags]
     feedback, stored = getattr(teach, name)(..., **ANSWERS[name]().given), check.outputs[-1].data
     assert (stored["text/plain"], stored["text/html"]) == (repr(feedback), feedback._repr_html_())
@@ -129,11 +130,16 @@ def test_the_validation_loss_of_an_untrained_model_is_no_answer():
 
 
 @cache
+def pages() -> list[nbformat.NotebookNode]:
+    """Return the stored notebooks."""
+    return [nbformat.read(path, as_version=4) for path in NOTEBOOKS]
+
+
+@cache
 def solutions() -> dict[str, tuple[str, str]]:
     """Return the source of the solution that each check belongs to, and the text of its task."""
     found = {}
-    for path in NOTEBOOKS:
-        cells = nbformat.read(path, as_version=4).cells
+    for cells in (page.cells for page in pages()):
         for task, _, check, solution in zip(cells, cells[1:], cells[2:], cells[3:], strict=False):
             if "solution" in solution.metadata.get("tags", []):
                 name = re.findall(r"^(check_\w+)\(", check.source, re.M)[-1]

@@ -485,7 +485,7 @@ def test_the_command_begins_again_with_the_same_arguments(monkeypatch: pytest.Mo
 # Real kernels: each runs a page of the course
 
 
-@pytest.mark.notebook
+@pytest.mark.whole
 def test_twenty_copies_give_the_right_book(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     hand_in(tmp_path / "in")
     arguments = ["--timeout", "20", "--memory", "3000", "--notebooks", str(ROOT / "notebooks"), "-j", "2"]
@@ -523,7 +523,7 @@ def test_twenty_copies_give_the_right_book(tmp_path: Path, capfd: pytest.Capture
     assert "shares hardly a cell" in text
 
 
-@pytest.mark.notebook
+@pytest.mark.whole
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_solution_of_the_course_is_graded_right(path: Path):
     known, stored = reference(path), nbformat.read(path, as_version=4)
