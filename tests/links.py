@@ -2,12 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import nbformat
 
 
 def anchors(path: Path) -> set[str]:
+    return _anchors(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _anchors(path: Path, _changed: int) -> set[str]:
     if path.suffix == ".ipynb":
         cells = nbformat.read(path, as_version=4).cells
         text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")

@@ -1,18 +1,21 @@
 """What a page opens with: calm messages, one thread, one folder, source on show."""
 
 import html
+import json
 import logging
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from mldrl_lite import notebook
 from mldrl_lite.metrics import evaluate
 
-SCRIPT = """
+OPENED = """
 import sys, torch
 from pytorch_lightning import Trainer
 from mldrl_lite.notebook import open_page
@@ -23,20 +26,7 @@ import logging
 logging.getLogger("pytorch_lightning.callbacks").info("a message that stays")
 print("threads", torch.get_num_threads())
 """
-
-
-@pytest.mark.parametrize(("variable", "threads"), [(None, "1"), ("2", "2")])
-def test_a_page_opens_calmly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str | None, threads: str):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    if variable:
-        monkeypatch.setenv("OMP_NUM_THREADS", variable)
-    run = subprocess.run([sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert run.stdout.splitlines() == ["a message that stays", f"threads {threads}"]
-    assert run.stderr == ""
-
-
-def test_a_page_draws_plain_bars_where_rich_is_installed(tmp_path: Path):
-    code = """
+PLAIN_BARS = """
 from pytorch_lightning import Trainer
 from pytorch_lightning.utilities.imports import _RICH_AVAILABLE
 bool(_RICH_AVAILABLE)  # as Lightning itself asks
@@ -45,8 +35,26 @@ from mldrl_lite.notebook import open_page
 open_page(".")
 print(sorted({type(each).__name__ for each in Trainer(logger=False, accelerator="cpu").callbacks}))
 """
-    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert "'ModelSummary', 'TQDMProgressBar'" in run.stdout, run.stderr
+
+
+def test_a_page_opens_calmly_in_one_thread_unless_told_and_with_plain_bars_where_rich_is_installed(tmp_path: Path):
+    codes = ["import os; del os.environ['OMP_NUM_THREADS']" + OPENED, OPENED, PLAIN_BARS]
+    folders = [tmp_path / str(number) for number in range(len(codes))]
+    for folder in folders:
+        folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests" / "forked.py"],
+        input=json.dumps(list(zip(map(str, folders), codes, strict=True))),
+        env=os.environ | {"OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    [alone, told, bars] = [words for _, words in json.loads(done.stdout)]
+    assert alone == "a message that stays\nthreads 1\n"
+    assert told == "a message that stays\nthreads 2\n"
+    assert "'ModelSummary', 'TQDMProgressBar'" in bars, bars
 
 
 def test_source_is_shown_as_it_stands(monkeypatch: pytest.MonkeyPatch):

@@ -254,28 +254,42 @@ def fingerprint_in(said):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(once, tmp_path_factory):
     """Return the fingerprint after a training in a process of its own."""
-    command = [sys.executable, "-W", "ignore", "-c", training(tmp_path_factory.mktemp("undisturbed"))]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return fingerprint_in(done.stdout)
+
+    def train(file):
+        command = [sys.executable, "-W", "ignore", "-c", training(tmp_path_factory.mktemp("undisturbed"))]
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        file.write_text(fingerprint_in(done.stdout))
+
+    return once("undisturbed.txt", train).read_text()
 
 
 WAYS = [(0, False), (2, False), (0, True)]  # loader workers, and loaders that know nothing of resuming
 
 
 @pytest.fixture(scope="module")
-def resumed(tmp_path_factory):
+def resumed(once):
     """Return, for each way, the files of a killed training, and what one said that was resumed from the last of them.
 
     Each is a fork of a process that has torch and Lightning loaded. By None: what a training with plain loaders said.
     """
-    out = tmp_path_factory.mktemp("trainings")
-    folders = {way: (out / f"killed{number}", out / f"resumed{number}") for number, way in enumerate(WAYS)}
+    out = once("trainings", kill_and_resume)
+    ended = json.loads((out / "ended.json").read_text())
+    assert [status for status, _ in ended] == [-signal.SIGKILL, 0] * len(WAYS) + [0], ended
+    said = {way: (killed, ended[2 * number + 1][1]) for number, (way, (killed, _)) in enumerate(places(out).items())}
+    return said | {None: (out / "undisturbed", ended[-1][1])}
+
+
+def places(out):
+    return {way: (out / f"killed{number}", out / f"resumed{number}") for number, way in enumerate(WAYS)}
+
+
+def kill_and_resume(out):
     jobs = []
-    for (workers, plain), (killed, again) in folders.items():
-        killed.mkdir()
+    for (workers, plain), (killed, again) in places(out).items():
+        killed.mkdir(parents=True)
         again.mkdir()
         last = killed / f"epoch={FATAL - 1}.ckpt"
         jobs.append((str(killed), training(killed, fatal=FATAL, workers=workers, plain=plain)))
@@ -286,10 +300,7 @@ def resumed(tmp_path_factory):
         command, input=json.dumps(jobs), env=environment(), capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
-    ended = json.loads(done.stdout)
-    assert [status for status, _ in ended] == [-signal.SIGKILL, 0] * len(WAYS) + [0], ended
-    said = {way: (killed, ended[2 * number + 1][1]) for number, (way, (killed, _)) in enumerate(folders.items())}
-    return said | {None: (out / "undisturbed", ended[-1][1])}
+    (out / "ended.json").write_text(done.stdout)
 
 
 def test_a_second_process_ends_at_the_same_bits(undisturbed, tmp_path):

@@ -159,7 +159,7 @@ def run(row: Row, monkeypatch: pytest.MonkeyPatch, folder: Path) -> dict[str, fl
     """Fit, validate, test and predict with a Trainer of these arguments, and return what the test reports."""
     monkeypatch.chdir(folder)
     seed_everything(0, verbose=False)
-    datamodule = TCPDataModule("WDBC", batch_size=64)
+    datamodule = TCPDataModule("WDBC", batch_size=128)
     model = MMDynamic(datamodule.in_dim, 2, True, {"lr": 1e-3, "reg": 1e-5, "hidden_dim": 2})
     before = fingerprint(model)
     arguments = {name: eval(value, NAMES) for name, value in row.items() if value is not None}  # noqa: S307

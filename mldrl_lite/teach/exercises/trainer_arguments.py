@@ -152,7 +152,7 @@ def _judge_budget(counts: "_Ledger", max_val_batches: int) -> Feedback:
     return right(f"{counts.steps} steps, validated at the end, for {spent} of {max_val_batches} validation batches.")
 
 
-_MOST_BATCHES = 1000
+_MOST_BATCHES = 400
 
 
 class _Ledger(Callback):
