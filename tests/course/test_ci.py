@@ -177,17 +177,22 @@ def test_the_tests_of_make_test_need_only_what_make_installs():
     assert not missing
 
 
-@pytest.mark.parametrize("broken", ["", "test", "site"])
-def test_ci_says_how_long_each_step_took_and_stops_at_the_first_that_fails(tmp_path: Path, broken: str):
+def run_ci(tmp_path: Path, broken: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `.ci/run` with a make that only says what it is asked for, and fails at one of its targets."""
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
-    program(tmp_path / "bin" / "make", f'echo "made $1, CI=$CI"; [ "$1" != "{broken}" ]')
+    program(tmp_path / "bin" / "make", f'echo "made $*, CI=$CI"; [ "$1" != "{broken}" ]')
     program(tmp_path / "bin" / "apt-get", "exit 1")  # a machine whose package lists cannot be had
     for name in (".venv/bin/python", "build/repo2docker/bin/jupyter-repo2docker", "build/repo2docker/bin/pip"):
         program(tmp_path / name)
-    environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "CHROMIUM": "/bin/true"}
+    environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "CHROMIUM": "/bin/true", **variables}
     command = ["bash", tmp_path / ".ci" / "run"]
-    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("broken", ["", "test", "site"])
+def test_ci_says_how_long_each_step_took_and_stops_at_the_first_that_fails(tmp_path: Path, broken: str):
+    run = run_ci(tmp_path, broken)
     steps = ["make install", "make run", "tools of some tests", "make test", "make test-notebooks"]
     steps += ["make test-hosts", "make site", "make test-browser"]
     done = steps[: steps.index(f"make {broken}")] if broken else steps
@@ -196,3 +201,8 @@ def test_ci_says_how_long_each_step_took_and_stops_at_the_first_that_fails(tmp_p
     assert "made test, CI=true" in run.stdout
     assert ("made site" in run.stdout) == (broken != "test"), "what was begun beside a step is shown"
     assert run.returncode == bool(broken)
+
+
+@pytest.mark.parametrize(("variables", "made"), [({}, "run JOBS=2 PROFILE=small"), ({"EVERY_PAGE": "1"}, "run JOBS=2")])
+def test_once_a_week_the_course_runs_as_it_is_handed_out(tmp_path: Path, variables: dict[str, str], made: str):
+    assert f"made {made}, CI=true" in run_ci(tmp_path, **variables).stdout
