@@ -113,7 +113,7 @@ def test_without_the_token_jupyterlab_is_closed(jupyter: "lab.Lab", page: "playw
         urllib.request.urlopen(f"{jupyter.url}api/contents", timeout=30)  # noqa: S310
 
 
-# The longest, and three of the four reference pages, which show nothing in a browser that the others do not.
+# The longest, and the four reference pages, which show nothing in a browser that the others do not.
 # `make test-notebooks` runs them on this kernel; in JupyterLab they run once a week, with EVERY_PAGE set.
 LONG = (
     "06_reproducibility",
@@ -123,7 +123,12 @@ LONG = (
     "10_many_machines",
     "11_your_own_project",
 )
-REFERENCE = ("A2_from_1x_to_2x", "A3_beyond_the_arguments", "A4_parts_for_the_trainer")
+REFERENCE = (
+    "A1_trainer_argument_atlas",
+    "A2_from_1x_to_2x",
+    "A3_beyond_the_arguments",
+    "A4_parts_for_the_trainer",
+)
 PAGES = [path for path in NOTEBOOKS if path.stem not in LONG + REFERENCE or "EVERY_PAGE" in os.environ]
 
 

@@ -58,6 +58,7 @@ def test_a_worker_is_killed_and_a_cable_is_out_for_a_while(net: Net, sweeping: S
     assert "11 ok in" in sweeping.log("sweep")
 
 
+@pytest.mark.slow
 def test_client_and_scheduler_end_in_every_way(net: Net, sweeping: Sweeping):
     scheduler = sweeping.scheduler()
     sweeping.worker(2, jobs=2)

@@ -87,6 +87,7 @@ def test_dropout_draws_other_numbers_on_two_hosts(undisturbed, tmp_path):
     assert distance(weights(undisturbed, 0), alone(tmp_path, "--epochs", "3")) > 1e-4
 
 
+@pytest.mark.slow
 def test_a_host_that_is_lost_and_comes_back_costs_no_bit(undisturbed, net, tmp_path):
     out = tmp_path / "killed"
     options = {"nodes": "2", "restarts": 3}
@@ -100,6 +101,7 @@ def test_a_host_that_is_lost_and_comes_back_costs_no_bit(undisturbed, net, tmp_p
     assert distance(weights(out, 0), weights(undisturbed, 0)) == 0.0
 
 
+@pytest.mark.slow
 def test_with_elastic_the_other_goes_on_alone_until_it_is_back(net, tmp_path):
     """However many share a global batch, without dropout it is the same training."""
     out, options = (
