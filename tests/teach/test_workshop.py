@@ -28,6 +28,7 @@ from mldrl_lite.teach.workshop import (
     relink,
     student_copy,
     tags,
+    web_page,
     with_values,
 )
 
@@ -227,6 +228,13 @@ def test_solutions_are_folded_on_the_web_pages(workshop: Path):
     assert "short_trainer" in outside
     assert "logger=False" not in re.sub("<[^>]*>", "", outside).replace(" ", "").partition("write no log")[2]
     assert "<b>Right.</b>" not in outside.partition("Test-yourself")[0]
+
+
+def test_code_with_html_in_it_is_shown_and_not_run():
+    code = nbformat.v4.new_code_cell("print('<script>alert(1)</script>')")
+    page = web_page(nbformat.v4.new_notebook(cells=[code]), "page")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<script>alert(1)" not in page
 
 
 def test_formulas_are_drawn_and_code_is_not():
